@@ -1,0 +1,77 @@
+// MPI as values: the environment's life time, and a communicator with the collectives that attnewton uses.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include <mpi.h>
+
+#include "attnewton/core/types.hpp"
+
+namespace attnewton {
+
+/// Initialises MPI (MPI_THREAD_FUNNELED) for its life time. One per process, on the main thread.
+class MpiEnvironment {
+ public:
+  MpiEnvironment(int* argc, char*** argv);
+  ~MpiEnvironment();
+  MpiEnvironment(const MpiEnvironment&) = delete;
+  MpiEnvironment& operator=(const MpiEnvironment&) = delete;
+};
+
+/// A group of ranks. Copies share the MPI communicator; collectives are called by the main thread of every
+/// rank. Counts may pass 2^31: the calls are split. MPI errors end the job (MPI_ERRORS_ARE_FATAL).
+class Communicator {
+ public:
+  /// All ranks of the job.
+  static Communicator world();
+  /// This rank alone.
+  static Communicator self();
+  /// Uses `handle` without owning it.
+  explicit Communicator(MPI_Comm handle);
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  bool is_root() const { return rank_ == 0; }
+  MPI_Comm handle() const { return handle_; }
+
+  /// Collective: returns when all ranks have come.
+  void barrier() const;
+  /// Collective: sums `values` over ranks, in place, on every rank. Same bits for the same ranks and sizes.
+  void sum(std::span<double> values) const;
+  void sum(Matrix& values) const {
+    sum(std::span<double>(values.data(), static_cast<std::size_t>(values.size())));
+  }
+  double sum(double value) const;
+  Index sum(Index value) const;
+  /// Collective: largest and smallest over ranks, on every rank.
+  double max(double value) const;
+  double min(double value) const;
+  Index max(Index value) const;
+  Index min(Index value) const;
+  /// Collective: `values` of rank `root` replace those of every rank; sizes must agree.
+  void broadcast(std::span<double> values, int root = 0) const;
+  void broadcast(std::span<Index> values, int root = 0) const;
+  /// Collective: `text` of rank `root` on every rank.
+  std::string broadcast(const std::string& text, int root = 0) const;
+  /// Collective: the value of each rank, in rank order, on every rank.
+  std::vector<Index> all_gather(Index value) const;
+  std::vector<double> all_gather(double value) const;
+  /// Collective: the text of each rank, in rank order, on every rank.
+  std::vector<std::string> all_gather(const std::string& text) const;
+  /// Collective: `send` holds size() consecutive parts of counts[r] values; part r is summed over ranks into
+  /// `receive` of rank r (counts[rank()] values). Each count must fit MPI's int.
+  void reduce_scatter_sum(std::span<const double> send, std::span<double> receive,
+                          std::span<const int> counts) const;
+
+  /// Ends the whole job with `exit_code`; for errors that other ranks cannot know of. Does not return.
+  [[noreturn]] void abort(int exit_code) const;
+
+ private:
+  MPI_Comm handle_;
+  int rank_ = 0;
+  int size_ = 1;
+};
+
+}  // namespace attnewton

@@ -1,0 +1,81 @@
+#include "attnewton/parallel/communicator.hpp"
+
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include "attnewton/core/error.hpp"
+#include "attnewton/parallel/agreement.hpp"
+
+namespace attnewton {
+namespace {
+
+Communicator comm_of_test() {
+  return Communicator::world();
+}
+
+TEST(Communicator, SumsMaximaAndMinima) {
+  const auto comm = comm_of_test();
+  const Index p = comm.size();
+  EXPECT_EQ(comm.sum(Index{comm.rank() + 1}), p * (p + 1) / 2);
+  EXPECT_EQ(comm.max(Index{comm.rank()}), p - 1);
+  EXPECT_EQ(comm.min(Index{comm.rank() + 5}), 5);
+  EXPECT_DOUBLE_EQ(comm.max(0.5 * comm.rank()), 0.5 * static_cast<double>(p - 1));
+}
+
+TEST(Communicator, BroadcastsTextsOfAnyLength) {
+  const auto comm = comm_of_test();
+  const int last = comm.size() - 1;
+  const std::string mine = comm.rank() == last ? "text of the last rank" : std::string(1000, 'x');
+  EXPECT_EQ(comm.broadcast(mine, last), "text of the last rank");
+  EXPECT_EQ(comm.broadcast(std::string{}, 0), "");
+}
+
+TEST(Communicator, GathersInRankOrder) {
+  const auto comm = comm_of_test();
+  const auto texts = comm.all_gather("rank " + std::to_string(comm.rank()));
+  for (int r = 0; r < comm.size(); ++r)
+    EXPECT_EQ(texts[static_cast<std::size_t>(r)], "rank " + std::to_string(r));
+}
+
+TEST(Communicator, ReduceScatterGivesEachRankItsOwnSum) {
+  const auto comm = comm_of_test();
+  std::vector<int> counts(static_cast<std::size_t>(comm.size()));
+  std::iota(counts.begin(), counts.end(), 0);  // rank r receives r values: rank 0 none
+  const auto total = static_cast<std::size_t>(std::accumulate(counts.begin(), counts.end(), 0));
+  std::vector<double> send(total);
+  for (std::size_t i = 0; i < total; ++i) send[i] = static_cast<double>(i) + comm.rank();
+  std::vector<double> receive(static_cast<std::size_t>(comm.rank()));
+  comm.reduce_scatter_sum(send, receive, counts);
+  const double p = comm.size();
+  const double ranks_sum = p * (p - 1) / 2;
+  const int first = comm.rank() * (comm.rank() - 1) / 2;
+  for (std::size_t i = 0; i < receive.size(); ++i) {
+    EXPECT_DOUBLE_EQ(receive[i], p * (static_cast<double>(i) + first) + ranks_sum);
+  }
+}
+
+TEST(Agreement, EveryRankThrowsTheFirstFailingRanksError) {
+  const auto comm = comm_of_test();
+  const int culprit = comm.size() - 1;
+  try {
+    agree_on_errors(comm, [&] {
+      if (comm.rank() == culprit) throw DataError("row 7 is NaN");
+    });
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_data);
+    const std::string expected =
+        comm.size() == 1 ? "row 7 is NaN" : "row 7 is NaN (on rank " + std::to_string(culprit) + ")";
+    EXPECT_EQ(error.what(), expected);
+  }
+}
+
+TEST(Agreement, IsSilentWhenAllIsWell) {
+  int runs = 0;
+  agree_on_errors(comm_of_test(), [&] { ++runs; });
+  EXPECT_EQ(runs, 1);
+}
+
+}  // namespace
+}  // namespace attnewton

@@ -1,0 +1,38 @@
+#include "attnewton/core/provenance.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+
+#include "attnewton_build_info.hpp"
+
+namespace attnewton {
+
+BuildInfo build_info() {
+  return {ATTNEWTON_VERSION, ATTNEWTON_GIT_COMMIT, ATTNEWTON_COMPILER, ATTNEWTON_BUILD_TYPE};
+}
+
+Index peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<Index>(usage.ru_maxrss) * 1024;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+std::string utc_time_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+}  // namespace attnewton

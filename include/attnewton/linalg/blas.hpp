@@ -1,0 +1,41 @@
+// Row-major dense products on BLAS-3, single calls and sums over many rows by TBB.
+#pragma once
+
+#include <Eigen/Core>
+
+#include "attnewton/core/types.hpp"
+
+namespace attnewton {
+
+/// Row-major blocks of matrices whose rows lie `outerStride` apart: no copy is made of a block of a Matrix.
+using MatrixRef = Eigen::Ref<Matrix, 0, Eigen::OuterStride<>>;
+using ConstMatrixRef = Eigen::Ref<const Matrix, 0, Eigen::OuterStride<>>;
+
+enum class Transpose : char { no = 'N', yes = 'T' };
+
+/// C = alpha op(A) op(B) + beta C by dgemm. C is p × q, op(A) p × k, op(B) k × q. Local, 2pqk flops, callable
+/// inside a TBB task. Throws InternalError if the shapes do not fit.
+void gemm(Transpose transpose_a, Transpose transpose_b, double alpha, const ConstMatrixRef& a,
+          const ConstMatrixRef& b, double beta, MatrixRef c);
+
+/// C = A B and C = A Bᵀ: the two forms that the tile kernels use.
+inline void multiply(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c) {
+  gemm(Transpose::no, Transpose::no, 1, a, b, 0, std::move(c));
+}
+inline void multiply_by_transpose(double alpha, const ConstMatrixRef& a, const ConstMatrixRef& b,
+                                  MatrixRef c) {
+  gemm(Transpose::no, Transpose::yes, alpha, a, b, 0, std::move(c));
+}
+
+/// AᵀB (p × q) of A (n × p) and B (n × q), rows summed in fixed chunks: the same bits for any number of
+/// threads. Local, 2npq flops on TBB's threads.
+Matrix transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b);
+
+/// C += AᵀB with C's columns and rows shared out to TBB tasks: for wide results (C much larger than a cache).
+/// Local, 2npq flops; the same bits for any number of threads.
+void add_transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c);
+
+/// Σ a_ij b_ij, in an order fixed by the shapes alone. Local.
+double inner_product(const ConstMatrixRef& a, const ConstMatrixRef& b);
+
+}  // namespace attnewton

@@ -1,0 +1,57 @@
+// What the solver knows of a problem: a smooth objective over θ, spread over the ranks of a communicator.
+#pragma once
+
+#include <memory>
+
+#include "attnewton/core/types.hpp"
+#include "attnewton/parallel/communicator.hpp"
+
+namespace attnewton {
+
+/// The objective at a point.
+struct Objective {
+  double loss = 0;               ///< the whole objective
+  double data_loss = 0;          ///< without regulariser: ½‖residual‖²
+  double relative_residual = 0;  ///< ‖residual‖ / ‖target‖
+
+  bool is_finite() const;
+};
+
+/// A point θ that a problem was evaluated at. Problems derive from it to keep what their derivatives can use
+/// again.
+class Point {
+ public:
+  Point(Vector theta, const Objective& objective) : theta_(std::move(theta)), objective_(objective) {}
+  virtual ~Point() = default;
+  Point(const Point&) = delete;
+  Point& operator=(const Point&) = delete;
+
+  const Vector& theta() const { return theta_; }
+  const Objective& objective() const { return objective_; }
+
+ private:
+  Vector theta_;
+  Objective objective_;
+};
+
+/// A twice differentiable function of θ ∈ R^unknowns. θ, gradients and products are whole on every rank and
+/// the same there; every function but unknowns() is collective on comm().
+class Problem {
+ public:
+  virtual ~Problem() = default;
+
+  virtual const Communicator& comm() const = 0;
+  virtual Index unknowns() const = 0;
+
+  /// The objective at θ. A θ outside the problem's domain gives a point whose objective is not finite: a
+  /// trial step to it is one to reject. Throws NumericalError only for what no step can mend.
+  virtual std::unique_ptr<Point> evaluate(const Vector& theta) const = 0;
+
+  /// ∇ of the objective at a point that this problem evaluated.
+  virtual Vector gradient(const Point& point) const = 0;
+
+  /// ∇² of the objective at the point, times v: exact, without forming ∇².
+  virtual Vector hessian_vector(const Point& point, const Vector& v) const = 0;
+};
+
+}  // namespace attnewton

@@ -1,0 +1,27 @@
+// Damped Newton's method on an assembled Hessian (MATHEMATICS §7).
+#pragma once
+
+#include <limits>
+#include <span>
+
+#include "attnewton/curvature/hessian_model.hpp"
+#include "attnewton/solver/damping.hpp"
+#include "attnewton/solver/iteration.hpp"
+
+namespace attnewton {
+
+struct NewtonOptions {
+  double tolerance = 1e-8;  ///< converged when ‖g‖ ≤ tolerance ‖g₀‖
+  Index max_iterations = 100;
+  double time_limit_seconds = std::numeric_limits<double>::infinity();
+  DampingOptions damping;
+};
+
+/// Minimises `problem` from θ₀: (H + μI) step = −g with H from `hessian`, μ raised until Cholesky succeeds
+/// and the step's actual decrease accepts it, falling to nothing near the solution. Collective on the
+/// problem's communicator. A start outside the domain throws NumericalError; later failures end in the
+/// summary.
+SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hessian, const Vector& start,
+                                const NewtonOptions& options, std::span<IterationObserver* const> observers);
+
+}  // namespace attnewton

@@ -1,0 +1,122 @@
+#include "attnewton/linalg/distributed_matrix.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "attnewton/core/error.hpp"
+
+#include "scalapack.hpp"
+
+namespace attnewton {
+namespace {
+
+int scalapack_int(Index value) {
+  require(value <= std::numeric_limits<int>::max(), "a dimension given to ScaLAPACK fits an int");
+  return static_cast<int>(value);
+}
+
+// The indices of `range` that each process of a cyclic dimension owns, as offsets into the range.
+std::vector<std::vector<Index>> offsets_by_owner(const CyclicDimension& dimension, Range range) {
+  std::vector<std::vector<Index>> offsets(static_cast<std::size_t>(dimension.processes()));
+  for (Index i = range.begin; i < range.end; ++i) {
+    offsets[static_cast<std::size_t>(dimension.owner(i))].push_back(i - range.begin);
+  }
+  return offsets;
+}
+
+}  // namespace
+
+DistributedMatrix::DistributedMatrix(std::shared_ptr<const ProcessGrid> grid, Index rows, Index columns,
+                                     Index block)
+    : grid_(std::move(grid)), layout_(rows, columns, block, grid_->shape()) {
+  local_ = Local::Zero(layout_.local_rows(grid_->row()), layout_.local_columns(grid_->column()));
+  const int m = scalapack_int(rows);
+  const int n = scalapack_int(columns);
+  const int nb = scalapack_int(block);
+  const int zero = 0;
+  const int context = grid_->blacs_context();
+  const int leading = std::max(1, scalapack_int(local_.rows()));
+  int info = 0;
+  descinit_(descriptor_.data(), &m, &n, &nb, &nb, &zero, &zero, &context, &leading, &info);
+  require(info == 0, "descinit accepts the layout");
+}
+
+void DistributedMatrix::add_reduced_panel(Index first_row, Index first_column, const ConstMatrixRef& panel) {
+  const auto row_offsets = offsets_by_owner(layout_.rows, {first_row, first_row + panel.rows()});
+  const auto column_offsets = offsets_by_owner(layout_.columns, {first_column, first_column + panel.cols()});
+  const GridShape shape = grid_->shape();
+
+  // Packed by owner, in rank order; within an owner's part column by column.
+  std::vector<double> send(static_cast<std::size_t>(panel.size()));
+  std::vector<int> counts(static_cast<std::size_t>(shape.size()));
+  auto next = send.begin();
+  for (int rank = 0; rank < shape.size(); ++rank) {
+    const auto& rows = row_offsets[static_cast<std::size_t>(shape.row_of(rank))];
+    const auto& columns = column_offsets[static_cast<std::size_t>(shape.column_of(rank))];
+    counts[static_cast<std::size_t>(rank)] = scalapack_int(static_cast<Index>(rows.size() * columns.size()));
+    for (const Index column : columns) {
+      for (const Index row : rows) *next++ = panel(row, column);
+    }
+  }
+  std::vector<double> mine(static_cast<std::size_t>(counts[static_cast<std::size_t>(grid_->comm().rank())]));
+  grid_->comm().reduce_scatter_sum(send, mine, counts);
+
+  auto value = mine.begin();
+  for (const Index column : column_offsets[static_cast<std::size_t>(grid_->column())]) {
+    const Index local_column = layout_.columns.local(first_column + column);
+    for (const Index row : row_offsets[static_cast<std::size_t>(grid_->row())]) {
+      local_(layout_.rows.local(first_row + row), local_column) += *value++;
+    }
+  }
+}
+
+void DistributedMatrix::add_to_diagonal(double shift) {
+  for (Index j = 0; j < local_.cols(); ++j) {
+    const Index global = global_column(j);
+    if (global < rows() && layout_.rows.owner(global) == grid_->row())
+      local_(layout_.rows.local(global), j) += shift;
+  }
+}
+
+double DistributedMatrix::mean_abs_diagonal() const {
+  require(rows() == columns() && rows() > 0, "mean_abs_diagonal: a square matrix");
+  double sum = 0;
+  for (Index j = 0; j < local_.cols(); ++j) {
+    const Index global = global_column(j);
+    if (layout_.rows.owner(global) == grid_->row()) sum += std::abs(local_(layout_.rows.local(global), j));
+  }
+  return grid_->comm().sum(sum) / static_cast<double>(rows());
+}
+
+Vector symmetric_multiply(const DistributedMatrix& h, const Vector& v) {
+  require(h.rows() == h.columns() && v.size() == h.rows(), "symmetric_multiply: shapes fit");
+  Vector product = Vector::Zero(v.size());
+  for (Index j = 0; j < h.local().cols(); ++j) {
+    const Index column = h.global_column(j);
+    for (Index i = 0; i < h.local().rows(); ++i) {
+      const Index row = h.global_row(i);
+      if (row < column) continue;
+      product[row] += h.local()(i, j) * v[column];
+      if (row != column) product[column] += h.local()(i, j) * v[row];
+    }
+  }
+  h.grid()->comm().sum(std::span<double>(product.data(), static_cast<std::size_t>(product.size())));
+  return product;
+}
+
+void subtract_outer_product(DistributedMatrix& c, const DistributedMatrix& z) {
+  require(c.rows() == c.columns() && z.rows() == c.rows(), "subtract_outer_product: shapes fit");
+  const int n = scalapack_int(c.rows());
+  const int k = scalapack_int(z.columns());
+  if (n == 0 || k == 0) return;
+  const int one = 1;
+  const double minus = -1;
+  const double plus = 1;
+  pdsyrk_("L", "N", &n, &k, &minus, z.local().data(), &one, &one, z.descriptor().data(), &plus,
+          c.local().data(), &one, &one, c.descriptor().data());
+}
+
+}  // namespace attnewton

@@ -55,6 +55,16 @@ void gemm(Transpose transpose_a, Transpose transpose_b, double alpha, const Cons
   dgemm_(&flag_b, &flag_a, &m, &n, &k, &alpha, b.data(), &ld_b, a.data(), &ld_a, &beta, c.data(), &ld_c);
 }
 
+Matrix product_by_rows(const ConstMatrixRef& a, const ConstMatrixRef& b) {
+  Matrix c(a.rows(), b.cols());
+  for_each_task(blocks_of(a.rows(), rows_per_term), [&](Index chunk) {
+    const Index first = chunk * rows_per_term;
+    const Index count = std::min(rows_per_term, a.rows() - first);
+    multiply(a.middleRows(first, count), b, c.middleRows(first, count));
+  });
+  return c;
+}
+
 Matrix transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b) {
   require(a.rows() == b.rows(), "transpose_product: equal numbers of rows");
   const Index rows = a.rows();

@@ -27,6 +27,10 @@ inline void multiply_by_transpose(double alpha, const ConstMatrixRef& a, const C
   gemm(Transpose::no, Transpose::yes, alpha, a, b, 0, std::move(c));
 }
 
+/// A B of A (n × k) and B (k × q), rows shared out to TBB's tasks. Local, 2nkq flops; the same bits for any
+/// number of threads.
+Matrix product_by_rows(const ConstMatrixRef& a, const ConstMatrixRef& b);
+
 /// AᵀB (p × q) of A (n × p) and B (n × q), rows summed in fixed chunks: the same bits for any number of
 /// threads. Local, 2npq flops on TBB's threads.
 Matrix transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b);

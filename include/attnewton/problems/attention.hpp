@@ -1,10 +1,7 @@
 // One attention layer as a problem in X and Y, or in X alone with Y eliminated (MATHEMATICS §1 and §7).
 #pragma once
 
-#include <optional>
 #include <vector>
-
-#include <Eigen/Cholesky>
 
 #include "attnewton/linalg/blas.hpp"
 #include "attnewton/problems/attention_data.hpp"
@@ -22,14 +19,14 @@ enum class AttentionVariables {
 /// A point of an attention problem: X, Y and what forward and backward passes share.
 class AttentionPoint : public Point {
  public:
-  AttentionPoint(Vector theta, const Objective& objective) : Point(std::move(theta), objective) {}
+  using Point::Point;
 
   Matrix x;         ///< d₁ × d₂
   Matrix y;         ///< d₃ × e
   Matrix mixed;     ///< T = F A₃, n_local × d₃
   Matrix residual;  ///< C = T Y − B, n_local × e
   Matrix gram_y;    ///< K_y = TᵀT + regulariser, d₃ × d₃, summed over ranks
-  Matrix factor_y;  ///< its lower Cholesky factor; empty if it has none (joint variables only)
+  Matrix factor_y;  ///< its lower Cholesky factor; empty if it has none
 };
 
 class AttentionProblem : public Problem {
@@ -62,9 +59,16 @@ class AttentionProblem : public Problem {
   Matrix least_squares_y(const Matrix& x) const;
 
  private:
-  struct Direction;
+  struct Direction {
+    Matrix x;  // in X: d₁ × d₂
+    Matrix y;  // in Y: d₃ × e
+  };
+  struct NormalEquations {
+    Matrix gram;   // K_y
+    Matrix cross;  // TᵀB
+  };
+  NormalEquations normal_equations(const Matrix& mixed) const;
   Direction hessian_times(const AttentionPoint& point, const Matrix& dx, const Matrix& dy) const;
-  Matrix mixed_values(const Matrix& x) const;
 
   Communicator comm_;
   AttentionData data_;

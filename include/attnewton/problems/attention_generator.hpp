@@ -16,7 +16,7 @@ struct AttentionRecipe {
   Index sequence_length = 0;  ///< rows a sequence; 0: one sequence of all rows; the last one may be shorter
   Index factor_rank = 0;      ///< rank of X* = QKᵀ; 0: full
   double logit_scale = 2;     ///< standard deviation of the logits
-  double noise = 0;           ///< standard deviation of the noise on B, relative to that of B's entries
+  double noise = 0;           ///< standard deviation of the normal noise on B's entries
   bool causal = false;
   std::uint64_t seed = 1;
 };

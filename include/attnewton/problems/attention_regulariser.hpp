@@ -24,7 +24,7 @@ class AttentionRegulariser {
                        const RegulariserOptions& options);
 
   double ridge() const { return ridge_; }
-  bool is_weighted() const { return !packed_u_.rows() ? false : true; }
+  bool is_weighted() const { return is_weighted_; }
 
   /// Its value at (X, Y). Collective.
   double value(const Matrix& x, const Matrix& y) const;
@@ -41,6 +41,7 @@ class AttentionRegulariser {
  private:
   Communicator comm_;
   double ridge_;
+  bool is_weighted_;
   Matrix gram_y_;
   Matrix packed_u_;
   Matrix packed_v_;

@@ -1,7 +1,10 @@
 // What the solver knows of a problem: a smooth objective over θ, spread over the ranks of a communicator.
 #pragma once
 
+#include <cmath>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "attnewton/core/types.hpp"
 #include "attnewton/parallel/communicator.hpp"
@@ -14,24 +17,28 @@ struct Objective {
   double data_loss = 0;          ///< without regulariser: ½‖residual‖²
   double relative_residual = 0;  ///< ‖residual‖ / ‖target‖
 
-  bool is_finite() const;
+  bool is_finite() const { return std::isfinite(loss); }
 };
 
 /// A point θ that a problem was evaluated at. Problems derive from it to keep what their derivatives can use
 /// again.
 class Point {
  public:
-  Point(Vector theta, const Objective& objective) : theta_(std::move(theta)), objective_(objective) {}
+  /// `obstacle`: why the objective is not finite, and how to mend it; empty when it is.
+  Point(Vector theta, const Objective& objective, std::string obstacle = {})
+      : theta_(std::move(theta)), objective_(objective), obstacle_(std::move(obstacle)) {}
   virtual ~Point() = default;
   Point(const Point&) = delete;
   Point& operator=(const Point&) = delete;
 
   const Vector& theta() const { return theta_; }
   const Objective& objective() const { return objective_; }
+  const std::string& obstacle() const { return obstacle_; }
 
  private:
   Vector theta_;
   Objective objective_;
+  std::string obstacle_;
 };
 
 /// A twice differentiable function of θ ∈ R^unknowns. θ, gradients and products are whole on every rank and

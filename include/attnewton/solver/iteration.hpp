@@ -16,11 +16,11 @@ struct IterationRecord {
   double gradient_norm = 0;      ///< ‖g‖₂
   double relative_gradient = 0;  ///< ‖g‖ / ‖g₀‖
   double step_norm = 0;          ///< ‖θ_k − θ_{k−1}‖₂; 0 at the start
-  double damping = 0;        ///< shift μ of the step that led here; at the start the one to be tried first
-  double ratio = 0;          ///< actual over predicted decrease of that step; NaN at the start
-  Index trials = 0;          ///< evaluations that step took: 1 + rejected steps
-  Index factorisations = 0;  ///< Cholesky factorisations that step took, failed ones included
-  double seconds = 0;        ///< since the solve began
+  double damping = 0;            ///< shift μ of the step that led here; 0 at the start
+  double ratio = 0;              ///< actual over predicted decrease of that step; NaN at the start
+  Index trials = 0;              ///< evaluations that step took: 1 + rejected steps
+  Index factorisations = 0;      ///< Cholesky factorisations that step took, failed ones included
+  double seconds = 0;            ///< since the solve began
 };
 
 /// Told of every iteration, on every rank.

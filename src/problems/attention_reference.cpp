@@ -1,0 +1,88 @@
+#include "attnewton/problems/attention_reference.hpp"
+
+#include <cmath>
+
+#include <Eigen/Eigenvalues>
+
+#include "attnewton/core/error.hpp"
+#include "attnewton/parallel/deterministic.hpp"
+#include "attnewton/problems/attention_tile.hpp"
+
+namespace attnewton {
+namespace {
+
+// Eigenvalues of a Gram matrix below this share of the largest count as directions that the data does not
+// show.
+constexpr double blind_eigenvalue = 1e-12;
+
+Matrix projector_onto_range(const Matrix& gram) {
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(gram);
+  const double threshold = blind_eigenvalue * eigen.eigenvalues().cwiseAbs().maxCoeff();
+  Matrix projector = Matrix::Zero(gram.rows(), gram.cols());
+  for (Index i = 0; i < gram.rows(); ++i) {
+    if (eigen.eigenvalues()[i] > threshold) {
+      projector += eigen.eigenvectors().col(i) * eigen.eigenvectors().col(i).transpose();
+    }
+  }
+  return projector;
+}
+
+// Gram matrix of the keys, centred within each sequence.
+Matrix centred_key_gram(const Communicator& comm, const AttentionData& data) {
+  Matrix gram = Matrix::Zero(data.key_width(), data.key_width());
+  for (const LocalSequence& sequence : data.sequences) {
+    if (!sequence.owns_keys) continue;
+    Matrix keys = data.keys.middleRows(sequence.keys.begin, sequence.keys.size());
+    const Eigen::RowVectorXd mean = keys.colwise().mean();
+    keys.rowwise() -= mean;
+    gram += transpose_product(keys, keys);
+  }
+  comm.sum(gram);
+  return gram;
+}
+
+// Σ over rows and visible keys of (logit − the row's mean)², for the logits of X.
+double centred_logits_squared(const AttentionProblem& problem, const Matrix& x) {
+  const auto& tiles = problem.tiles();
+  const double sum = deterministic_sum(static_cast<Index>(tiles.size()), 0.0, [&](Index i) {
+    const AttentionTile& tile = tiles[static_cast<std::size_t>(i)];
+    const Matrix logits = tile_logits(problem.data(), tile, x);
+    double squares = 0;
+    for (Index j = 0; j < logits.rows(); ++j) {
+      const auto row = logits.row(j).head(tile.visible(j)).array();
+      squares += (row - row.mean()).square().sum();
+    }
+    return squares;
+  });
+  return problem.comm().sum(sum);
+}
+
+double relative(double error, double size) {
+  return size > 0 ? error / size : error;
+}
+
+}  // namespace
+
+ReferenceErrors errors_against_reference(const AttentionProblem& problem, const AttentionPoint& point,
+                                         const Matrix& x_reference, const Matrix& y_reference) {
+  require(x_reference.rows() == point.x.rows() && x_reference.cols() == point.x.cols() &&
+              y_reference.rows() == point.y.rows() && y_reference.cols() == point.y.cols(),
+          "errors_against_reference: equal shapes");
+  const AttentionData& data = problem.data();
+  const Matrix difference = point.x - x_reference;
+
+  Matrix query_gram = transpose_product(data.queries, data.queries);
+  problem.comm().sum(query_gram);
+  const Matrix p1 = projector_onto_range(query_gram);
+  const Matrix p2 = projector_onto_range(centred_key_gram(problem.comm(), data));
+
+  ReferenceErrors errors;
+  errors.x_error = relative(difference.norm(), x_reference.norm());
+  errors.x_error_seen = relative((p1 * difference * p2).norm(), (p1 * x_reference * p2).norm());
+  errors.logit_error = std::sqrt(
+      relative(centred_logits_squared(problem, difference), centred_logits_squared(problem, x_reference)));
+  errors.y_error = relative((point.y - y_reference).norm(), y_reference.norm());
+  return errors;
+}
+
+}  // namespace attnewton

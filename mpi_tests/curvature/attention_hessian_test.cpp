@@ -1,0 +1,71 @@
+// The assembled Hessian against hyper-dual numbers, entry by entry.
+#include "attnewton/curvature/attention_hessian.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/attention_oracle.hpp"
+#include "support/gather.hpp"
+
+namespace attnewton {
+namespace {
+
+using namespace testing_support;
+
+class AttentionHessianForms : public testing::TestWithParam<AttentionVariables> {
+ protected:
+  // A block of 4 so that the tiny Hessians of the tests are spread over all ranks.
+  static Matrix assembled(const AttentionProblem& problem, const Point& point, HessianForm form) {
+    const auto grid = std::make_shared<ProcessGrid>(problem.comm());
+    DistributedMatrix h(grid, problem.unknowns(), problem.unknowns(), 4);
+    h.add_to_diagonal(99);  // assemble must overwrite
+    AttentionHessian(problem, form).assemble(point, h);
+    return gather_symmetric(h);
+  }
+};
+
+TEST_P(AttentionHessianForms, ExactAgreesWithHyperDualNumbers) {
+  std::uint64_t seed = 500;
+  for (const WholeShape& shape : test_shapes()) {
+    SCOPED_TRACE(shape.name);
+    const WholeAttention whole = make_whole(shape, seed += 10);
+    const AttentionProblem problem = make_problem(Communicator::world(), whole, GetParam());
+    const Vector theta = test_point(problem, seed);
+    const Matrix expected = attention_oracle(whole, GetParam(), theta).hessian;
+    const Matrix h = assembled(problem, *problem.evaluate(theta), HessianForm::exact);
+    EXPECT_LE((h - expected).cwiseAbs().maxCoeff(), 1e-12 * expected.cwiseAbs().maxCoeff() + 1e-15);
+  }
+}
+
+TEST_P(AttentionHessianForms, GaussNewtonAgreesWithTheJacobiansSquare) {
+  std::uint64_t seed = 900;
+  for (const WholeShape& shape : test_shapes()) {
+    SCOPED_TRACE(shape.name);
+    const WholeAttention whole = make_whole(shape, seed += 10);
+    const AttentionProblem problem = make_problem(Communicator::world(), whole, GetParam());
+    const Vector theta = test_point(problem, seed);
+    const Matrix expected = gauss_newton_oracle(whole, GetParam(), theta);
+    const Matrix h = assembled(problem, *problem.evaluate(theta), HessianForm::gauss_newton);
+    EXPECT_LE((h - expected).cwiseAbs().maxCoeff(), 1e-12 * expected.cwiseAbs().maxCoeff() + 1e-15);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Variables, AttentionHessianForms,
+                         testing::Values(AttentionVariables::projected, AttentionVariables::joint));
+
+// Sequences longer than a tile and than the keys taken at once, several chunks of rows: against the
+// matrix-free product, which the hyper-dual tests tie to the definition.
+TEST(AttentionHessian, LongSequencesGoThroughTilesAndChunks) {
+  const WholeAttention whole = make_whole(
+      {.name = "long", .query_lengths = {301, 40, 1500}, .d1 = 5, .d2 = 5, .e = 3, .causal = true}, 11);
+  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::projected);
+  const auto point = problem.evaluate(0.3 * test_point(problem, 2));
+  const auto grid = std::make_shared<ProcessGrid>(problem.comm());
+  DistributedMatrix h(grid, problem.unknowns(), problem.unknowns(), 4);
+  AttentionHessian(problem, HessianForm::exact).assemble(*point, h);
+  const Vector v = test_point(problem, 3);
+  const Vector expected = problem.hessian_vector(*point, v);
+  EXPECT_LE((symmetric_multiply(h, v) - expected).norm(), 1e-11 * expected.norm());
+}
+
+}  // namespace
+}  // namespace attnewton

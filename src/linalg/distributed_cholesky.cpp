@@ -9,6 +9,16 @@
 #include "scalapack.hpp"
 
 namespace attnewton {
+namespace {
+
+// A rank's share below this is factored sooner by one thread than OpenBLAS takes to wake others.
+constexpr Index share_worth_threads = Index{512} * 512;
+
+int threads_for(const DistributedMatrix& matrix) {
+  return matrix.local().size() < share_worth_threads ? 1 : thread_limit();
+}
+
+}  // namespace
 
 std::optional<DistributedCholesky> DistributedCholesky::factor(const DistributedMatrix& h, double shift) {
   require(h.rows() == h.columns() && h.rows() > 0, "Cholesky: a square matrix");
@@ -19,7 +29,7 @@ std::optional<DistributedCholesky> DistributedCholesky::factor(const Distributed
 
   DistributedMatrix factor = h;
   factor.add_to_diagonal(shift);
-  const BlasThreads threads(thread_limit());
+  const BlasThreads threads(threads_for(factor));
   const int n = static_cast<int>(h.rows());
   const int one = 1;
   int info = 0;
@@ -36,7 +46,7 @@ Vector DistributedCholesky::solve(const Vector& rhs) const {
   for (Index j = 0; j < b.local().cols(); ++j) {
     for (Index i = 0; i < b.local().rows(); ++i) b.local()(i, j) = rhs[b.global_row(i)];
   }
-  const BlasThreads threads(thread_limit());
+  const BlasThreads threads(threads_for(factor_));
   const int n = static_cast<int>(rhs.size());
   const int one = 1;
   int info = 0;

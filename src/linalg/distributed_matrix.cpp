@@ -109,6 +109,8 @@ Vector symmetric_multiply(const DistributedMatrix& h, const Vector& v) {
 
 void subtract_outer_product(DistributedMatrix& c, const DistributedMatrix& z) {
   require(c.rows() == c.columns() && z.rows() == c.rows(), "subtract_outer_product: shapes fit");
+  require(c.grid() == z.grid() && c.layout().rows.block() == z.layout().rows.block(),
+          "subtract_outer_product: same grid and block");
   const int n = scalapack_int(c.rows());
   const int k = scalapack_int(z.columns());
   if (n == 0 || k == 0) return;

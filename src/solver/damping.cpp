@@ -30,8 +30,12 @@ void Damping::raise_for_rejection() {
   shift_ = std::max(shift_, floor_) * options_.reject_factor;
 }
 
-void Damping::adapt_after(double ratio) {
-  shift_ *= ratio > 0.9 ? 0.1 : ratio > 0.5 ? 0.3 : ratio > 0.2 ? 1.0 : 2.0;
+void Damping::adapt_after(double ratio, double gradient_gain) {
+  if (ratio > 0.9) {
+    shift_ *= std::min(0.1, gradient_gain);
+  } else {
+    shift_ *= ratio > 0.5 ? 0.3 : ratio > 0.2 ? 1.0 : 2.0;
+  }
   if (shift_ < floor_) shift_ = 0;
 }
 

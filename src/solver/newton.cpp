@@ -78,12 +78,13 @@ class NewtonSolve {
   }
 
   void accept(Trial trial) {
-    damping_->adapt_after(trial.ratio);
+    const double norm_before = gradient_norm_;
     point_ = std::move(trial.point);
     record_.step_norm = trial.step_norm;
     record_.ratio = trial.ratio;
     ++record_.iteration;
     compute_gradient();
+    damping_->adapt_after(trial.ratio, gradient_norm_ / norm_before);
   }
 
   void report() {

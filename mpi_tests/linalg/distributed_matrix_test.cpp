@@ -1,0 +1,127 @@
+#include "attnewton/linalg/distributed_matrix.hpp"
+
+#include <gtest/gtest.h>
+
+#include "attnewton/core/error.hpp"
+#include "attnewton/linalg/distributed_cholesky.hpp"
+
+#include "support/gather.hpp"
+
+namespace attnewton {
+namespace {
+
+using testing_support::gather;
+using testing_support::gather_symmetric;
+
+std::shared_ptr<const ProcessGrid> grid_of_test() {
+  return std::make_shared<ProcessGrid>(Communicator::world());
+}
+
+double entry(Index i, Index j) {
+  return std::sin(static_cast<double>(3 * i + 7 * j + 1));
+}
+
+// M = R Rᵀ / n + I of the deterministic matrix R, whole on every rank.
+Matrix positive_definite(Index n) {
+  Matrix r(n, n);
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < n; ++j) r(i, j) = entry(i, j * j);
+  }
+  Matrix m(n, n);
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < n; ++j)
+      m(i, j) = r.row(i).dot(r.row(j)) / static_cast<double>(n) + (i == j ? 1 : 0);
+  }
+  return m;
+}
+
+DistributedMatrix distributed(const Matrix& whole, Index block,
+                              const std::shared_ptr<const ProcessGrid>& grid = grid_of_test()) {
+  DistributedMatrix matrix(grid, whole.rows(), whole.cols(), block);
+  for (Index j = 0; j < matrix.local().cols(); ++j) {
+    for (Index i = 0; i < matrix.local().rows(); ++i) {
+      matrix.local()(i, j) = whole(matrix.global_row(i), matrix.global_column(j));
+    }
+  }
+  return matrix;
+}
+
+TEST(DistributedMatrix, PanelsAreSummedIntoTheirOwnersTiles) {
+  const auto comm = Communicator::world();
+  for (const Index block : {1, 3, 8}) {
+    DistributedMatrix matrix(grid_of_test(), 11, 7, block);
+    Matrix expected = Matrix::Zero(11, 7);
+    for (const auto& [row, column, rows, columns] :
+         {std::array<Index, 4>{0, 0, 11, 7}, {2, 3, 5, 4}, {10, 6, 1, 1}, {4, 2, 0, 3}}) {
+      Matrix panel(rows, columns);
+      for (Index i = 0; i < rows; ++i) {
+        for (Index j = 0; j < columns; ++j) {
+          panel(i, j) = entry(row + i, column + j) * (comm.rank() + 1);
+          expected(row + i, column + j) += entry(row + i, column + j) * comm.size() * (comm.size() + 1) / 2;
+        }
+      }
+      matrix.add_reduced_panel(row, column, panel);
+    }
+    EXPECT_LE((gather(matrix) - expected).cwiseAbs().maxCoeff(), 1e-13);
+  }
+}
+
+TEST(DistributedMatrix, DiagonalShiftAndMean) {
+  DistributedMatrix matrix(grid_of_test(), 13, 13, 2);
+  matrix.add_to_diagonal(-2.5);
+  const Matrix expected = -2.5 * Matrix::Identity(13, 13);
+  EXPECT_EQ(gather(matrix), expected);
+  EXPECT_DOUBLE_EQ(matrix.mean_abs_diagonal(), 2.5);
+}
+
+TEST(DistributedMatrix, SymmetricProductReadsTheLowerTriangleAlone) {
+  const Matrix whole = positive_definite(17);
+  Matrix lower = whole;
+  for (Index i = 0; i < 17; ++i) {
+    for (Index j = i + 1; j < 17; ++j) lower(i, j) = 1e300;
+  }
+  Vector v(17);
+  for (Index i = 0; i < 17; ++i) v[i] = entry(i, 5);
+  const Vector expected = whole * v;
+  EXPECT_LE((symmetric_multiply(distributed(lower, 4), v) - expected).norm(), 1e-13);
+}
+
+TEST(DistributedMatrix, SubtractsOuterProducts) {
+  const Matrix c = positive_definite(9);
+  Matrix z(9, 5);
+  for (Index i = 0; i < 9; ++i) {
+    for (Index k = 0; k < 5; ++k) z(i, k) = entry(k, i);
+  }
+  const auto grid = grid_of_test();
+  DistributedMatrix result = distributed(c, 2, grid);
+  subtract_outer_product(result, distributed(z, 2, grid));
+  EXPECT_THROW(subtract_outer_product(result, distributed(z, 2)), InternalError) << "another grid";
+  const Matrix expected = c - z * z.transpose();
+  EXPECT_LE((gather_symmetric(result) - expected).cwiseAbs().maxCoeff(), 1e-13);
+}
+
+TEST(DistributedCholesky, SolvesShiftedSystems) {
+  for (const Index n : {1, 2, 23, 130}) {
+    const Matrix whole = positive_definite(n);
+    const DistributedMatrix matrix = distributed(whole, n > 64 ? 64 : 3);
+    Vector rhs(n);
+    for (Index i = 0; i < n; ++i) rhs[i] = entry(i, 1);
+    const auto factor = DistributedCholesky::factor(matrix, 0.25);
+    ASSERT_TRUE(factor.has_value());
+    const Vector solution = factor->solve(rhs);
+    EXPECT_LE((whole * solution + 0.25 * solution - rhs).norm(), 1e-11 * rhs.norm());
+    EXPECT_LE((gather(matrix) - whole).cwiseAbs().maxCoeff(), 0) << "the matrix must stay as it was";
+  }
+}
+
+TEST(DistributedCholesky, SaysSoWhenThereIsNoFactor) {
+  Matrix whole = positive_definite(20);
+  whole(19, 19) = -1;
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 0).has_value());
+  EXPECT_TRUE(DistributedCholesky::factor(distributed(whole, 3), 100).has_value());
+  whole(19, 19) = std::nan("");
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 100).has_value());
+}
+
+}  // namespace
+}  // namespace attnewton

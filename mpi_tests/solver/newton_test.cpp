@@ -1,0 +1,247 @@
+#include "attnewton/solver/newton.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "attnewton/core/error.hpp"
+#include "attnewton/curvature/attention_hessian.hpp"
+#include "attnewton/problems/attention_generator.hpp"
+
+#include "support/whole_attention.hpp"
+
+namespace attnewton {
+namespace {
+
+using namespace testing_support;
+
+// f(θ) = Σ (1 − θ_i)² + 100 (θ_{i+1} − θ_i²)² (Rosenbrock), every rank knowing all of it.
+class Rosenbrock : public Problem {
+ public:
+  explicit Rosenbrock(Index unknowns) : unknowns_(unknowns) {}
+  const Communicator& comm() const override { return comm_; }
+  Index unknowns() const override { return unknowns_; }
+
+  std::unique_ptr<Point> evaluate(const Vector& t) const override {
+    Objective objective;
+    for (Index i = 0; i + 1 < unknowns_; ++i) {
+      objective.loss += std::pow(1 - t[i], 2) + 100 * std::pow(t[i + 1] - t[i] * t[i], 2);
+    }
+    if (t.cwiseAbs().maxCoeff() > domain) objective.loss = INFINITY;
+    return std::make_unique<Point>(t, objective, "outside the domain");
+  }
+
+  Vector gradient(const Point& point) const override {
+    const Vector& t = point.theta();
+    Vector g = Vector::Zero(unknowns_);
+    for (Index i = 0; i + 1 < unknowns_; ++i) {
+      g[i] += -2 * (1 - t[i]) - 400 * t[i] * (t[i + 1] - t[i] * t[i]);
+      g[i + 1] += 200 * (t[i + 1] - t[i] * t[i]);
+    }
+    return g;
+  }
+
+  Vector hessian_vector(const Point& point, const Vector& v) const override {
+    return hessian(point.theta()) * v;
+  }
+
+  Matrix hessian(const Vector& t) const {
+    Matrix h = Matrix::Zero(unknowns_, unknowns_);
+    for (Index i = 0; i + 1 < unknowns_; ++i) {
+      h(i, i) += 2 - 400 * (t[i + 1] - 3 * t[i] * t[i]);
+      h(i + 1, i) = h(i, i + 1) = -400 * t[i];
+      h(i + 1, i + 1) += 200;
+    }
+    return h;
+  }
+
+  double domain = INFINITY;
+
+ private:
+  Communicator comm_ = Communicator::world();
+  Index unknowns_;
+};
+
+class RosenbrockHessian : public HessianModel {
+ public:
+  explicit RosenbrockHessian(const Rosenbrock& problem) : problem_(problem) {}
+  std::string name() const override { return "exact"; }
+  void assemble(const Point& point, DistributedMatrix& h) const override {
+    h.set_zero();
+    Matrix panel = problem_.hessian(point.theta());
+    if (!h.grid()->comm().is_root()) panel.setZero();
+    h.add_reduced_panel(0, 0, panel);
+  }
+
+ private:
+  const Rosenbrock& problem_;
+};
+
+class Recorder : public IterationObserver {
+ public:
+  void on_iteration(const IterationRecord& record) override { records.push_back(record); }
+  std::vector<IterationRecord> records;
+};
+
+TEST(Newton, FindsRosenbrocksMinimumMonotonicallyWithAQuadraticEnd) {
+  const Rosenbrock problem(6);
+  Recorder recorder;
+  IterationObserver* observers[] = {&recorder};
+  NewtonOptions options;
+  options.tolerance = 1e-12;
+  const SolveSummary summary =
+      minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(6, -1.2), options, observers);
+  ASSERT_EQ(summary.status, SolveStatus::converged) << summary.reason;
+  EXPECT_LE((summary.point->theta() - Vector::Ones(6)).norm(), 1e-9);
+
+  const auto& records = recorder.records;
+  ASSERT_EQ(static_cast<Index>(records.size()), summary.iterations + 1);
+  for (std::size_t k = 1; k < records.size(); ++k) {
+    EXPECT_EQ(records[k].iteration, static_cast<Index>(k));
+    EXPECT_LE(records[k].objective.loss, records[k - 1].objective.loss);
+  }
+  // Quadratic: each of the last two steps takes the relative gradient r to 100 r² or below.
+  const std::size_t last = records.size() - 1;
+  for (const std::size_t k : {last - 1, last}) {
+    EXPECT_LE(records[k].relative_gradient,
+              std::max(1e-12, 100 * std::pow(records[k - 1].relative_gradient, 2)))
+        << k;
+  }
+}
+
+TEST(Newton, StaysInTheDomain) {
+  Rosenbrock problem(2);
+  problem.domain = 1.3;
+  const SolveSummary summary =
+      minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(2, -1.2), {}, {});
+  EXPECT_EQ(summary.status, SolveStatus::converged) << summary.reason;
+  EXPECT_THROW(minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(2, 2), {}, {}),
+               NumericalError);
+}
+
+TEST(Newton, EndsWithTheRightStatusAtItsLimits) {
+  const Rosenbrock problem(4);
+  NewtonOptions options;
+  options.max_iterations = 2;
+  SolveSummary summary =
+      minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(4, -1.2), options, {});
+  EXPECT_EQ(summary.status, SolveStatus::max_iterations);
+  EXPECT_EQ(summary.iterations, 2);
+  EXPECT_LT(summary.point->objective().loss, summary.initial_loss);
+
+  options.time_limit_seconds = 0;
+  summary = minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(4, -1.2), options, {});
+  EXPECT_EQ(summary.status, SolveStatus::time_limit);
+
+  summary = minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Ones(4), {}, {});
+  EXPECT_EQ(summary.status, SolveStatus::converged) << "a start at the minimum";
+  EXPECT_EQ(summary.iterations, 0);
+}
+
+// A Hessian that has no Cholesky factor, whatever the shift.
+class Unfactorable : public HessianModel {
+ public:
+  std::string name() const override { return "unfactorable"; }
+  void assemble(const Point&, DistributedMatrix& h) const override {
+    h.set_zero();
+    h.add_to_diagonal(std::nan(""));
+  }
+};
+
+TEST(Newton, GivesUpWithAReasonWhenNoShiftHelps) {
+  const Rosenbrock problem(3);
+  const SolveSummary summary = minimise_by_newton(problem, Unfactorable(), Vector::Zero(3), {}, {});
+  EXPECT_EQ(summary.status, SolveStatus::numerical_failure);
+  EXPECT_NE(summary.reason.find("no shift"), std::string::npos);
+  EXPECT_EQ(summary.point->theta(), Vector(Vector::Zero(3)));
+}
+
+TEST(Damping, FollowsTheRulesOfTheReference) {
+  Damping damping({}, 100);
+  EXPECT_DOUBLE_EQ(damping.shift(), 1);
+  damping.raise_for_indefinite();
+  EXPECT_DOUBLE_EQ(damping.shift(), 4);
+  damping.raise_for_rejection();
+  EXPECT_DOUBLE_EQ(damping.shift(), 12);
+  damping.adapt_after(0.95, 0.5);
+  EXPECT_DOUBLE_EQ(damping.shift(), 1.2);
+  damping.adapt_after(0.6, 0.01);
+  EXPECT_DOUBLE_EQ(damping.shift(), 0.36);
+  damping.adapt_after(0.3, 0.01);
+  EXPECT_DOUBLE_EQ(damping.shift(), 0.36);
+  damping.adapt_after(0.1, 0.01);
+  EXPECT_DOUBLE_EQ(damping.shift(), 0.72);
+  damping.adapt_after(0.99, 0.01);
+  EXPECT_DOUBLE_EQ(damping.shift(), 0.0072) << "follows a gradient that falls faster";
+  EXPECT_FALSE(damping.accepts(0));
+  EXPECT_TRUE(damping.accepts(0.01));
+  for (int k = 0; k < 30; ++k) damping.adapt_after(1, 0.1);
+  EXPECT_EQ(damping.shift(), 0) << "falls to nothing";
+  damping.raise_for_indefinite();
+  EXPECT_GT(damping.shift(), 0) << "and can rise again";
+}
+
+struct PlantedFit {
+  SolveSummary summary;
+  std::vector<IterationRecord> records;
+  double x_distance = 0;
+};
+
+// A planted problem solved from 5 % beside its planted point.
+PlantedFit fit_planted(const Communicator& comm, AttentionVariables variables, HessianForm form) {
+  const AttentionRecipe recipe{
+      .rows = 203, .width = 5, .output_width = 3, .sequence_length = 29, .causal = true, .seed = 8};
+  const PlantedAttention planted = generate_attention(Communicator::self(), recipe);
+  WholeAttention whole;
+  whole.a1 = whole.a2 = planted.inputs;
+  whole.b = planted.target;
+  whole.query_offsets = whole.key_offsets = planted.offsets;
+  whole.causal = true;
+  whole.ridge = 1e-10;
+  const AttentionProblem problem = make_problem(comm, whole, variables);
+  Recorder recorder;
+  IterationObserver* observers[] = {&recorder};
+  const Vector start = problem.theta_of(1.05 * planted.x, 0.95 * planted.y);
+  PlantedFit fit;
+  fit.summary = minimise_by_newton(problem, AttentionHessian(problem, form), start, {}, observers);
+  fit.records = recorder.records;
+  fit.x_distance =
+      (static_cast<const AttentionPoint&>(*fit.summary.point).x - planted.x).norm() / planted.x.norm();
+  return fit;
+}
+
+TEST(Newton, RecoversPlantedAttentionFromNearby) {
+  for (const auto variables : {AttentionVariables::projected, AttentionVariables::joint}) {
+    for (const auto form : {HessianForm::exact, HessianForm::gauss_newton}) {
+      const PlantedFit fit = fit_planted(Communicator::world(), variables, form);
+      EXPECT_EQ(fit.summary.status, SolveStatus::converged) << fit.summary.reason;
+      EXPECT_LE(fit.x_distance, 1e-5);
+      EXPECT_LE(fit.summary.point->objective().relative_residual, 1e-6);
+    }
+  }
+}
+
+TEST(Newton, TakesTheSamePathOnAnyNumberOfRanks) {
+  const PlantedFit alone =
+      fit_planted(Communicator::self(), AttentionVariables::projected, HessianForm::exact);
+  const PlantedFit shared =
+      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact);
+  ASSERT_EQ(shared.records.size(), alone.records.size());
+  for (std::size_t k = 0; k < std::min<std::size_t>(6, alone.records.size()); ++k) {
+    const double expected = alone.records[k].objective.loss;
+    EXPECT_NEAR(shared.records[k].objective.loss, expected, 1e-10 * expected) << k;
+    EXPECT_NEAR(shared.records[k].gradient_norm, alone.records[k].gradient_norm,
+                1e-8 * alone.records[0].gradient_norm);
+  }
+}
+
+TEST(Newton, GivesTheSameBitsAgain) {
+  const PlantedFit once =
+      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact);
+  const PlantedFit again =
+      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact);
+  EXPECT_EQ(once.summary.point->theta(), again.summary.point->theta());
+}
+
+}  // namespace
+}  // namespace attnewton

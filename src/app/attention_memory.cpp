@@ -1,5 +1,7 @@
 #include "attention_memory.hpp"
 
+#include <algorithm>
+
 namespace attnewton {
 
 Index attention_memory_bytes(const AttentionProblem& problem) {
@@ -16,7 +18,8 @@ Index attention_memory_bytes(const AttentionProblem& problem) {
   const double points = 2 * rows * (d3 + e);
   const double hessian_and_factor = 2 * unknowns * unknowns / problem.comm().size();
   const double sums = d1 * d1 * d2 * d2 / 4 + 2 * d1 * d2 * d3 * e;
-  return static_cast<Index>(sizeof(double) * (inputs + points + hessian_and_factor + sums));
+  constexpr double most = 4e18;  // an Index holds no more
+  return static_cast<Index>(std::min(most, sizeof(double) * (inputs + points + hessian_and_factor + sums)));
 }
 
 }  // namespace attnewton

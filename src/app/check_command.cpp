@@ -9,6 +9,7 @@
 #include "attnewton/parallel/agreement.hpp"
 #include "attnewton/problems/derivative_check.hpp"
 
+#include "attention_memory.hpp"
 #include "command.hpp"
 #include "run_setup.hpp"
 #include "solve_options.hpp"
@@ -78,6 +79,7 @@ ExitCode CheckCommand::run(const Communicator& comm, const std::string& /*comman
   AttentionInput input;
   agree_on_errors(comm, [&] { input = read_attention_share(options_.input, comm.rank(), comm.size()); });
   const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables);
+  check_memory(comm, attention_memory_bytes(problem));
   options_.at.seed = options_.check.seed;
   const Vector theta = starting_point(problem, options_.at);
   const DerivativeErrors errors = check_at(problem, theta, options_.check);

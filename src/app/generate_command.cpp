@@ -44,13 +44,17 @@ class GenerateCommand : public Command {
 GenerateCommand::GenerateCommand()
     : table_("generate",
              "Writes a planted problem: random inputs, known X and Y, and the output they make.") {
+  // Beyond these no machine holds the rows or X; sizes are multiplied without a second thought.
+  constexpr Index most_rows = Index{1} << 40;
+  constexpr Index most_columns = Index{1} << 16;
   AttentionRecipe& recipe = options_.recipe;
   table_.group("Problem");
   table_.choice<ProblemKind>("problem", options_.kind, {{"attention", ProblemKind::attention}},
                              "What to make: one self-attention layer.");
-  table_.integer("rows", recipe.rows, {.at_least = 1}, "Query and key rows n.");
-  table_.integer("width", recipe.width, {.at_least = 1}, "Width d of the inputs.");
-  table_.integer("output-width", recipe.output_width, {.at_least = 1}, "Width e of the output B.");
+  table_.integer("rows", recipe.rows, {.at_least = 1, .at_most = most_rows}, "Query and key rows n.");
+  table_.integer("width", recipe.width, {.at_least = 1, .at_most = most_columns}, "Width d of the inputs.");
+  table_.integer("output-width", recipe.output_width, {.at_least = 1, .at_most = most_columns},
+                 "Width e of the output B.");
   table_.integer("sequence-length", recipe.sequence_length, {.at_least = 0},
                  "Rows a sequence, the last one may be shorter; 0: one sequence of all rows.");
   table_.integer("factor-rank", recipe.factor_rank, {.at_least = 0}, "Rank of the planted X; 0: full.");
@@ -108,8 +112,16 @@ void GenerateCommand::write(const Communicator& comm, const PlantedAttention& pl
   });
 }
 
+// A row's work for every row on every rank, and inputs, keys, target and mixed values of this rank's rows.
+Index memory_bytes(const AttentionRecipe& recipe, int ranks) {
+  constexpr Index copies_of_rows = 3;
+  const Index columns = copies_of_rows * recipe.width + recipe.output_width;
+  return static_cast<Index>(sizeof(double)) * (2 * recipe.rows + recipe.rows / ranks * columns);
+}
+
 ExitCode GenerateCommand::run(const Communicator& comm, const std::string& /*command_line*/) {
   const RunSetup setup(comm, options_.threads);
+  check_memory(comm, memory_bytes(options_.recipe, comm.size()));
   const PlantedAttention planted = generate_attention(comm, options_.recipe);
   write(comm, planted);
   if (comm.is_root()) {

@@ -1,10 +1,14 @@
 #include "run_setup.hpp"
 
+#include <unistd.h>
+
+#include <cmath>
 #include <cstdio>
 
 #include <fmt/format.h>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/core/provenance.hpp"
 #include "attnewton/parallel/agreement.hpp"
 
 namespace attnewton {
@@ -52,11 +56,31 @@ void warn(const Communicator& comm, const std::string& message) {
   std::fflush(stderr);
 }
 
+std::string bytes_text(Index bytes) {
+  constexpr double mebibyte = 1024.0 * 1024;
+  const double mebibytes = static_cast<double>(bytes) / mebibyte;
+  return mebibytes < 1000 ? fmt::format("{:.0f} MiB", std::ceil(mebibytes))
+                          : fmt::format("{:.1f} GiB", mebibytes / 1024);
+}
+
+void check_memory(const Communicator& comm, Index bytes) {
+  const std::vector<std::string> hosts = comm.all_gather(host_name());
+  const std::vector<Index> needs = comm.all_gather(bytes);
+  double needed = 0;
+  for (std::size_t rank = 0; rank < hosts.size(); ++rank) {
+    if (hosts[rank] == host_name()) needed += static_cast<double>(needs[rank]);
+  }
+  const double present =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  agree_on_errors(comm, [&] {
+    if (needed > present) throw_out_of_memory(bytes);
+  });
+}
+
 void throw_out_of_memory(Index bytes_per_rank) {
-  throw Error(
-      ExitCode::numerical_failure,
-      fmt::format("out of memory: this problem needs about {:.1f} GiB a rank; use more ranks or nodes",
-                  static_cast<double>(bytes_per_rank) / (1024.0 * 1024 * 1024)));
+  throw Error(ExitCode::numerical_failure,
+              fmt::format("out of memory: this problem needs about {} a rank; use more ranks on more nodes",
+                          bytes_text(bytes_per_rank)));
 }
 
 }  // namespace attnewton

@@ -32,7 +32,15 @@ class RunSetup {
 /// Prints a line to standard error on rank 0.
 void warn(const Communicator& comm, const std::string& message);
 
-/// `problem` is why memory ran out; says how much is needed. Never returns.
+/// "12 MiB", "3.4 GiB".
+std::string bytes_text(Index bytes);
+
+/// Throws the same error as throw_out_of_memory() if this rank and the others on its host would need more
+/// than the host has, `bytes` being this rank's part. Otherwise the system might let them allocate and kill
+/// one later. Collective on `comm`.
+void check_memory(const Communicator& comm, Index bytes);
+
+/// Throws the error for memory that ran out, which says how much is needed.
 [[noreturn]] void throw_out_of_memory(Index bytes_per_rank);
 
 }  // namespace attnewton

@@ -105,11 +105,11 @@ std::string description(const AttentionProblem& problem, const AttentionInput& s
   const AttentionData& data = problem.data();
   return fmt::format(
       "attnewton {}: attention, {} queries and {} keys in {} sequence{}, widths {} {} {} {}, {} unknowns; {} "
-      "rank{} of {} thread{}, about {:.2f} GiB a rank",
+      "rank{} of {} thread{}, about {} a rank",
       build_info().version, sizes.rows, sizes.keys, sizes.sequences, sizes.sequences == 1 ? "" : "s",
       data.query_width(), data.key_width(), data.value_width(), data.output_width(), problem.unknowns(),
       problem.comm().size(), problem.comm().size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-      static_cast<double>(attention_memory_bytes(problem)) / (1024.0 * 1024 * 1024));
+      bytes_text(attention_memory_bytes(problem)));
 }
 
 std::vector<std::pair<std::string, Index>> sizes_of(const AttentionProblem& problem,
@@ -159,6 +159,7 @@ ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_
   const RunSetup setup(comm, options_.threads);
   AttentionInput input = load(comm);
   const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables);
+  check_memory(comm, attention_memory_bytes(problem));
   const Vector start = starting_point(problem, options_.start);
   const std::optional<Reference> reference = load_reference(problem);
   Provenance provenance = collect_provenance(comm);
@@ -181,15 +182,17 @@ ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_
   result.threads_per_rank = setup.threads();
   result.options = table_.used();
   result.provenance = std::move(provenance);
+  write_weights(comm, options_.out, point);
   result.peak_memory_bytes = comm.max(peak_memory_bytes());
   result.timing = summarise_timing(comm, process_timing().root());
-  write_solution(comm, options_.out, point, result);
+  write_result(comm, options_.out, result);
   draw(comm, watchers, result);
   if (watchers.log && watchers.log->failed()) warn(comm, "iterations.jsonl could not be written to its end");
 
   say(comm, "\n" + closing_words(result));
   say(comm, options_.console.verbose ? timing_table(result.timing) : timing_line(result.timing));
-  say(comm, fmt::format("Results are in {}.", options_.out));
+  say(comm, fmt::format("Results are in {}; at most {} of memory were in use on a rank.", options_.out,
+                        bytes_text(result.peak_memory_bytes)));
   return exit_code_of(result.status);
 }
 

@@ -24,23 +24,29 @@ void begin_output(const Communicator& comm, const std::string& folder, const Opt
   });
 }
 
-void write_solution(const Communicator& comm, const std::string& folder, const AttentionPoint& point,
-                    const SolveResult& result) {
+void write_weights(const Communicator& comm, const std::string& folder, const AttentionPoint& point) {
+  const TimingScope timing("write");
   agree_on_errors(comm, [&] {
     if (!comm.is_root()) return;
     write_npy(path_in(folder, "x.npy"), point.x);
     write_npy(path_in(folder, "y.npy"), point.y);
-    write_file_atomically(path_in(folder, "result.json"), result_json(result));
+  });
+}
+
+void write_result(const Communicator& comm, const std::string& folder, const SolveResult& result) {
+  agree_on_errors(comm, [&] {
+    if (comm.is_root()) write_file_atomically(path_in(folder, "result.json"), result_json(result));
   });
 }
 
 std::string closing_words(const SolveResult& result) {
   const double fell_to =
       result.initial_gradient_norm > 0 ? result.gradient_norm / result.initial_gradient_norm : 0;
-  std::string words =
-      result.status == SolveStatus::converged
-          ? fmt::format("Converged after {} iterations", result.iterations)
-          : fmt::format("Not converged after {} iterations ({})", result.iterations, result.reason);
+  const std::string iterations =
+      fmt::format("{} iteration{}", result.iterations, result.iterations == 1 ? "" : "s");
+  std::string words = result.status == SolveStatus::converged
+                          ? fmt::format("Converged after {}", iterations)
+                          : fmt::format("Not converged after {} ({})", iterations, result.reason);
   words +=
       fmt::format(": gradient at {:.1e} of its first norm, relative residual {:.2e}, loss {:.6e}, {:.2f} s.",
                   fell_to, result.objective.relative_residual, result.objective.loss, result.seconds);

@@ -17,9 +17,11 @@ namespace attnewton {
 /// one that is there tells of this run. Collective; throws IoError on every rank.
 void begin_output(const Communicator& comm, const std::string& folder, const OptionTable& table);
 
-/// Writes x.npy, y.npy and, last, result.json. Collective; throws IoError on every rank.
-void write_solution(const Communicator& comm, const std::string& folder, const AttentionPoint& point,
-                    const SolveResult& result);
+/// Writes x.npy and y.npy. Collective; throws IoError on every rank.
+void write_weights(const Communicator& comm, const std::string& folder, const AttentionPoint& point);
+
+/// Writes result.json. Collective; throws IoError on every rank.
+void write_result(const Communicator& comm, const std::string& folder, const SolveResult& result);
 
 /// Status, iterations, residual, gradient, seconds, and how close the references are: a few sentences.
 std::string closing_words(const SolveResult& result);

@@ -56,7 +56,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     as_root=(sudo)
   fi
-  echo "Installing them with ${as_root[*]:+sudo }apt-get (some 900 MB on disk for everything; a few minutes)."
+  echo "Installing them with ${as_root[*]:+sudo }apt-get (everything together takes 1.2 GB on disk and a few minutes)."
   apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=500 -o Dpkg::Use-Pty=0)
   "${apt[@]}" update
   log=$(mktemp)

@@ -13,10 +13,10 @@ declare -A may_include=(
   [random]="core"
   [linalg]="core parallel"
   [io]="core parallel linalg"
-  [problems]="core parallel linalg"
-  [curvature]="core parallel linalg problems"
-  [solver]="core parallel linalg problems curvature"
-  [report]="core parallel linalg io problems curvature solver"
+  [problems]="core parallel random linalg"
+  [curvature]="core parallel random linalg problems"
+  [solver]="core parallel random linalg problems curvature"
+  [report]="core parallel random linalg io problems curvature solver"
   [app]="core parallel random linalg io problems curvature solver report"
 )
 

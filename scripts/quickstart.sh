@@ -38,7 +38,7 @@ done
 
 jobs=$(build_jobs)
 say "Building the program into $(realpath --relative-to=. "$root")/build ($jobs at a time; some minutes the first time)"
-configure release --log-level=NOTICE
+configure release >/dev/null
 cmake --build "$root/build" --target attnewton --parallel "$jobs"
 
 # Open MPI refuses root unless told otherwise. Ranks are not bound to cores and may share one.
@@ -49,7 +49,7 @@ fi
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
 data=$root/data/wordgpt_layer1_head0
 say "Fitting head 0 of layer 1 of wordgpt: 8192 rows, X 65 x 65, Y 65 x 16, from X = 0, on 2 ranks"
-status=0
+started=$(date +%s) status=0
 mpirun -n 2 --bind-to none --oversubscribe "$root/build/src/app/attnewton" solve --problem attention \
   --a1 "$data/input.npy" --append-ones --causal --offsets "$data/offsets.npy" --b "$data/target.npy" \
   --ridge 1e-4 --reference-x "$data/x_true.npy" --reference-y "$data/y_true.npy" \
@@ -58,7 +58,10 @@ mpirun -n 2 --bind-to none --oversubscribe "$root/build/src/app/attnewton" solve
 if [ "$status" -ne 0 ]; then
   say "The fit ended with exit code $status (README.md says what the codes mean)"
 fi
+# Only what this run wrote: an older result may lie there.
 for file in result.json x.npy y.npy convergence.png; do
-  if [ -f "$out/$file" ]; then say "$(realpath --relative-to=. "$out/$file")"; fi
+  if [ -f "$out/$file" ] && [ "$(stat -c %Y "$out/$file")" -ge "$started" ]; then
+    say "Wrote $(realpath --relative-to=. "$out/$file")"
+  fi
 done
 exit "$status"

@@ -4,6 +4,7 @@
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/linalg/distributed_cholesky.hpp"
+#include "attnewton/linalg/lanczos.hpp"
 
 #include "support/gather.hpp"
 
@@ -98,6 +99,29 @@ TEST(DistributedMatrix, SubtractsOuterProducts) {
   EXPECT_THROW(subtract_outer_product(result, distributed(z, 2)), InternalError) << "another grid";
   const Matrix expected = c - z * z.transpose();
   EXPECT_LE((gather_symmetric(result) - expected).cwiseAbs().maxCoeff(), 1e-13);
+}
+
+// M = Q diag(λ) Qᵀ for a reflection Q: known eigenvalues, one of them at −3.
+TEST(Lanczos, RitzValueBoundsTheSmallestEigenvalueFromAbove) {
+  const Index n = 60;
+  Vector u(n);
+  for (Index i = 0; i < n; ++i) u[i] = entry(i, 2);
+  u.normalize();
+  const Matrix q = Matrix::Identity(n, n) - 2 * u * u.transpose();
+  Vector eigenvalues = Vector::LinSpaced(n, 0.5, 8);
+  eigenvalues[17] = -3;
+  const Matrix whole = q * eigenvalues.asDiagonal() * q.transpose();
+  const DistributedMatrix matrix = distributed(whole, 4);
+  double before = 1e300;
+  for (const Index steps : {1, 3, 10, 25}) {
+    const double ritz = smallest_ritz_value(matrix, steps);
+    EXPECT_GE(ritz, -3 - 1e-12);
+    EXPECT_LE(ritz, before + 1e-12);
+    before = ritz;
+  }
+  EXPECT_NEAR(before, -3, 1e-6);
+  EXPECT_NEAR(smallest_ritz_value(distributed(Matrix::Constant(1, 1, -2.5), 4), 5), -2.5, 1e-15);
+  EXPECT_NEAR(smallest_ritz_value(distributed(Matrix(2 * Matrix::Identity(9, 9)), 4), 5), 2, 1e-14);
 }
 
 TEST(DistributedCholesky, SolvesShiftedSystems) {

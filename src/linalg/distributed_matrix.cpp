@@ -93,14 +93,22 @@ double DistributedMatrix::mean_abs_diagonal() const {
 
 Vector symmetric_multiply(const DistributedMatrix& h, const Vector& v) {
   require(h.rows() == h.columns() && v.size() == h.rows(), "symmetric_multiply: shapes fit");
+  const Index block = h.layout().rows.block();
   Vector product = Vector::Zero(v.size());
-  for (Index j = 0; j < h.local().cols(); ++j) {
+  for (Index j = 0; j < h.local().cols(); j += block) {
+    const Index columns = std::min(block, h.local().cols() - j);
     const Index column = h.global_column(j);
-    for (Index i = 0; i < h.local().rows(); ++i) {
+    for (Index i = 0; i < h.local().rows(); i += block) {
+      const Index rows = std::min(block, h.local().rows() - i);
       const Index row = h.global_row(i);
       if (row < column) continue;
-      product[row] += h.local()(i, j) * v[column];
-      if (row != column) product[column] += h.local()(i, j) * v[row];
+      const auto tile = h.local().block(i, j, rows, columns);
+      if (row == column) {
+        product.segment(row, rows).noalias() += tile.selfadjointView<Eigen::Lower>() * v.segment(row, rows);
+      } else {
+        product.segment(row, rows).noalias() += tile * v.segment(column, columns);
+        product.segment(column, columns).noalias() += tile.transpose() * v.segment(row, rows);
+      }
     }
   }
   h.grid()->comm().sum(std::span<double>(product.data(), static_cast<std::size_t>(product.size())));

@@ -69,10 +69,14 @@ TEST(DistributedMatrix, PanelsAreSummedIntoTheirOwnersTiles) {
 
 TEST(DistributedMatrix, DiagonalShiftAndMean) {
   DistributedMatrix matrix(grid_of_test(), 13, 13, 2);
-  matrix.add_to_diagonal(-2.5);
+  matrix.add_to_diagonal(-2.5, 13);
   const Matrix expected = -2.5 * Matrix::Identity(13, 13);
   EXPECT_EQ(gather(matrix), expected);
   EXPECT_DOUBLE_EQ(matrix.mean_abs_diagonal(), 2.5);
+  matrix.add_to_diagonal(2.5, 6);
+  const Vector diagonal = gather(matrix).diagonal();
+  EXPECT_EQ(Vector(diagonal.head(6)), Vector(Vector::Zero(6)));
+  EXPECT_EQ(Vector(diagonal.tail(7)), Vector(Vector::Constant(7, -2.5)));
 }
 
 TEST(DistributedMatrix, SymmetricProductReadsTheLowerTriangleAlone) {
@@ -130,7 +134,7 @@ TEST(DistributedCholesky, SolvesShiftedSystems) {
     const DistributedMatrix matrix = distributed(whole, n > 64 ? 64 : 3);
     Vector rhs(n);
     for (Index i = 0; i < n; ++i) rhs[i] = entry(i, 1);
-    const auto factor = DistributedCholesky::factor(matrix, 0.25);
+    const auto factor = DistributedCholesky::factor(matrix, 0.25, n);
     ASSERT_TRUE(factor.has_value());
     const Vector solution = factor->solve(rhs);
     EXPECT_LE((whole * solution + 0.25 * solution - rhs).norm(), 1e-11 * rhs.norm());
@@ -141,10 +145,11 @@ TEST(DistributedCholesky, SolvesShiftedSystems) {
 TEST(DistributedCholesky, SaysSoWhenThereIsNoFactor) {
   Matrix whole = positive_definite(20);
   whole(19, 19) = -1;
-  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 0).has_value());
-  EXPECT_TRUE(DistributedCholesky::factor(distributed(whole, 3), 100).has_value());
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 0, 20).has_value());
+  EXPECT_TRUE(DistributedCholesky::factor(distributed(whole, 3), 100, 20).has_value());
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 100, 19).has_value()) << "last not shifted";
   whole(19, 19) = std::nan("");
-  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 100).has_value());
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 100, 20).has_value());
 }
 
 }  // namespace

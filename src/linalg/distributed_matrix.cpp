@@ -73,10 +73,11 @@ void DistributedMatrix::add_reduced_panel(Index first_row, Index first_column, c
   }
 }
 
-void DistributedMatrix::add_to_diagonal(double shift) {
+void DistributedMatrix::add_to_diagonal(double shift, Index count) {
+  require(count <= rows() && count <= columns(), "add_to_diagonal: count is within the diagonal");
   for (Index j = 0; j < local_.cols(); ++j) {
     const Index global = global_column(j);
-    if (global < rows() && layout_.rows.owner(global) == grid_->row())
+    if (global < count && layout_.rows.owner(global) == grid_->row())
       local_(layout_.rows.local(global), j) += shift;
   }
 }

@@ -127,13 +127,13 @@ class NewtonSolve {
     gradient_norm_ = gradient_.norm();
   }
 
-  // None if H + μI is not positive definite. Once that was seen for this H, shifts that a Ritz value shows to
-  // be too small are not factored at all.
+  // None if H + D is not positive definite, D = μ on the damped unknowns. Once that was seen for this H,
+  // shifts that a Ritz value shows to be too small are not factored at all.
   std::optional<DistributedCholesky> factorise() {
     const TimingScope timing("cholesky");
     if (smallest_ritz_ && *smallest_ritz_ + damping_->shift() < 0) return std::nullopt;
     ++record_.factorisations;
-    auto factor = DistributedCholesky::factor(h_, damping_->shift());
+    auto factor = DistributedCholesky::factor(h_, damping_->shift(), problem_.damped_unknowns());
     if (!factor && !smallest_ritz_) smallest_ritz_ = smallest_ritz_value(h_, ritz_steps);
     return factor;
   }
@@ -141,8 +141,9 @@ class NewtonSolve {
   Trial try_step(const DistributedCholesky& factor) {
     ++record_.trials;
     const Vector step = -factor.solve(gradient_);
-    // (H + μI) step = −g, so −gᵀstep − ½ stepᵀH step is this.
-    const double predicted = -0.5 * gradient_.dot(step) + 0.5 * damping_->shift() * step.squaredNorm();
+    // (H + D) step = −g, so −gᵀstep − ½ stepᵀH step is this.
+    const double damped_squares = step.head(problem_.damped_unknowns()).squaredNorm();
+    const double predicted = -0.5 * gradient_.dot(step) + 0.5 * damping_->shift() * damped_squares;
     Trial trial;
     trial.point = evaluate(point_->theta() + step);
     trial.step_norm = step.norm();

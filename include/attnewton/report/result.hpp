@@ -1,0 +1,74 @@
+// result.json: what a solve found, with what, and from what.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "attnewton/core/provenance.hpp"
+#include "attnewton/problems/attention_reference.hpp"
+#include "attnewton/report/timing_report.hpp"
+#include "attnewton/solver/iteration.hpp"
+
+namespace attnewton {
+
+/// An option's value, in the type that it has.
+using OptionValue = std::variant<bool, Index, double, std::string, std::vector<std::string>>;
+
+struct UsedOption {
+  std::string name;
+  OptionValue value;
+  bool given = false;  ///< on the command line or in a file, rather than by default
+};
+
+/// An input file, under the option that named it, with the hash of its bytes.
+struct InputFile {
+  std::string option;
+  std::string path;
+  std::string hash;
+};
+
+/// Where a result comes from.
+struct Provenance {
+  BuildInfo build;
+  std::string mpi_library;
+  std::string blas;
+  std::vector<std::string> hosts;  ///< each once, in order of first rank
+  std::string utc_time;
+  std::string command;
+  Index seed = 0;
+  std::vector<InputFile> inputs;
+};
+
+/// Fills in what this job knows of itself; command, seed and inputs are left to the caller. Collective.
+Provenance collect_provenance(const Communicator& comm);
+
+struct SolveResult {
+  std::string problem;                               ///< as --problem names it
+  std::vector<std::pair<std::string, Index>> sizes;  ///< rows, widths, unknowns
+  SolveStatus status = SolveStatus::numerical_failure;
+  std::string reason;
+  Index iterations = 0;
+  Objective objective;
+  double initial_loss = 0;
+  double gradient_norm = 0;
+  double initial_gradient_norm = 0;
+  double seconds = 0;
+  Index peak_memory_bytes = 0;  ///< of the rank that used most
+  int ranks = 1;
+  int threads_per_rank = 1;
+  std::optional<ReferenceErrors> reference;  ///< if there was something to compare with
+  std::vector<UsedOption> options;
+  TimingSummary timing;
+  Provenance provenance;
+};
+
+/// A result with what `summary` tells; the rest is left to the caller. Local.
+SolveResult result_of(const SolveSummary& summary);
+
+/// `result` as result.json has it: indented, keys in a fixed order, numbers that are not finite as strings.
+std::string result_json(const SolveResult& result);
+
+}  // namespace attnewton

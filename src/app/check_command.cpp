@@ -1,0 +1,107 @@
+// attnewton check: derivatives against central differences.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "attnewton/core/timing.hpp"
+#include "attnewton/parallel/agreement.hpp"
+#include "attnewton/problems/derivative_check.hpp"
+
+#include "command.hpp"
+#include "run_setup.hpp"
+#include "solve_options.hpp"
+
+namespace attnewton {
+namespace {
+
+struct CheckOptions {
+  AttentionInputOptions input;
+  AttentionVariables variables = AttentionVariables::projected;
+  StartOptions at{{"random"}, 1};
+  DerivativeCheckOptions check;
+  double tolerance = 1e-6;
+  Index threads = 0;
+  std::string config;
+};
+
+class CheckCommand : public Command {
+ public:
+  CheckCommand()
+      : table_("check",
+               "Checks gradient, Hessian-vector product and assembled Hessian against differences.") {
+    add_attention_input(table_, options_.input);
+    table_.group("Check");
+    add_variables(table_, options_.variables);
+    add_start(table_, "at", options_.at);
+    table_.seed("seed", options_.check.seed, "Seed of the directions and of --at random.");
+    table_.integer("directions", options_.check.directions, {.at_least = 1}, "Random directions to try.");
+    table_.number(
+        "step", options_.check.step, {.at_least = 0, .at_most = 1, .above_least = true},
+        "Step of the fourth-order central difference, relative to 1 + the largest entry of X and Y.");
+    table_.number("tolerance", options_.tolerance, {.at_least = 0},
+                  "Largest relative error that passes; above it the exit code is 5.");
+    table_.group("Running");
+    add_config(table_, options_.config);
+    add_threads(table_, options_.threads);
+  }
+
+  OptionTable& table() override { return table_; }
+  void check_options() const override { check_attention_input(options_.input); }
+  ExitCode run(const Communicator& comm, const std::string& command_line) override;
+
+ private:
+  CheckOptions options_;
+  OptionTable table_;
+};
+
+DerivativeErrors check_at(const AttentionProblem& problem, const Vector& theta,
+                          const DerivativeCheckOptions& options) {
+  const AttentionHessian hessian(problem, HessianForm::exact);
+  const auto point = problem.evaluate(theta);
+  DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns());
+  // A point outside the domain has no Hessian; check_derivatives says so.
+  if (point->objective().is_finite()) hessian.assemble(*point, h);
+  return check_derivatives(
+      problem, theta, [&h](const Vector& v) { return symmetric_multiply(h, v); }, options);
+}
+
+// False for NaN as well.
+bool passes(const DerivativeErrors& errors, double tolerance) {
+  return errors.gradient <= tolerance && errors.hessian_vector <= tolerance &&
+         errors.assembled_hessian <= tolerance;
+}
+
+ExitCode CheckCommand::run(const Communicator& comm, const std::string& /*command_line*/) {
+  const RunSetup setup(comm, options_.threads);
+  AttentionInput input;
+  agree_on_errors(comm, [&] { input = read_attention_share(options_.input, comm.rank(), comm.size()); });
+  const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables);
+  options_.at.seed = options_.check.seed;
+  const Vector theta = starting_point(problem, options_.at);
+  const DerivativeErrors errors = check_at(problem, theta, options_.check);
+  const bool passed = passes(errors, options_.tolerance);
+  if (comm.is_root()) {
+    fmt::print(
+        "Largest relative errors over {} directions at {} ({} unknowns):\n"
+        "  gradient                 {:.2e}\n"
+        "  Hessian-vector product   {:.2e}\n"
+        "  assembled Hessian        {:.2e}\n"
+        "{} {:.1e}.\n",
+        options_.check.directions, fmt::join(options_.at.words, " "), problem.unknowns(), errors.gradient,
+        errors.hessian_vector, errors.assembled_hessian,
+        passed ? "All are within the tolerance" : "FAILED: an error is above the tolerance",
+        options_.tolerance);
+    std::fflush(stdout);
+  }
+  return passed ? ExitCode::success : ExitCode::numerical_failure;
+}
+
+}  // namespace
+
+std::unique_ptr<Command> make_check_command() {
+  return std::make_unique<CheckCommand>();
+}
+
+}  // namespace attnewton

@@ -1,0 +1,261 @@
+#include "option_table.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "attnewton/core/error.hpp"
+
+#include "option_text.hpp"
+
+namespace attnewton {
+namespace {
+
+using Words = std::vector<std::string>;
+
+template <class Number>
+std::string limits_text(const Limits<Number>& limits) {
+  const Limits<Number> none;
+  std::string text;
+  if (limits.at_least != none.at_least)
+    text = fmt::format("{} {}", limits.above_least ? "above" : "at least", limits.at_least);
+  if (limits.at_most != none.at_most)
+    text += fmt::format("{}at most {}", text.empty() ? "" : " and ", limits.at_most);
+  return text;
+}
+
+template <class Number>
+void check_limits(Number value, const Limits<Number>& limits) {
+  const bool too_small = limits.above_least ? value <= limits.at_least : value < limits.at_least;
+  if (too_small || value > limits.at_most)
+    throw UsageError(fmt::format("is {}, it must be {}", value, limits_text(limits)));
+}
+
+Option described(const std::string& name, const std::string& value_name, const std::string& help) {
+  Option option;
+  option.name = name;
+  option.value_name = value_name;
+  option.help = help;
+  return option;
+}
+
+double number_of(const std::string& word) {
+  if (const auto value = parse_number(word)) return *value;
+  throw UsageError(fmt::format("'{}' is not a (finite) number", word));
+}
+
+bool truth_of(const std::string& word) {
+  if (word == "true") return true;
+  if (word == "false") return false;
+  throw UsageError(fmt::format("'{}' is neither 'true' nor 'false'", word));
+}
+
+// A value as the words that would give it.
+struct ToWords {
+  Words operator()(bool value) const { return {value ? "true" : "false"}; }
+  Words operator()(Index value) const { return {std::to_string(value)}; }
+  Words operator()(double value) const { return {number_text(value)}; }
+  Words operator()(const std::string& value) const { return {value}; }
+  Words operator()(const Words& value) const { return value; }
+};
+
+std::string in_folder_of(const std::string& file, const std::string& path) {
+  if (file.empty()) return path;
+  return (std::filesystem::path(file).parent_path() / path).lexically_normal().string();
+}
+
+}  // namespace
+
+void check_choice(const std::string& word, const Words& choices) {
+  if (std::find(choices.begin(), choices.end(), word) != choices.end()) return;
+  throw UsageError(fmt::format("'{}' is not one of its values: {}{}", word, fmt::join(choices, ", "),
+                               did_you_mean(word, choices)));
+}
+
+OptionTable::OptionTable(std::string command, std::string summary)
+    : command_(std::move(command)), summary_(std::move(summary)) {}
+
+Words OptionTable::names() const {
+  Words names;
+  for (const Option& option : options_) names.push_back(option.name);
+  return names;
+}
+
+const Option* OptionTable::find(const std::string& name) const {
+  const auto found = std::find_if(options_.begin(), options_.end(),
+                                  [&name](const Option& option) { return option.name == name; });
+  return found == options_.end() ? nullptr : &*found;
+}
+
+bool OptionTable::is_given(const std::string& name) const {
+  const Option* option = find(name);
+  return option != nullptr && option->given;
+}
+
+Option& OptionTable::add(Option option) {
+  require(find(option.name) == nullptr, "OptionTable: names differ");
+  option.group = group_;
+  if (const auto value = option.value(); value && !option.is_flag())
+    option.default_text = fmt::format("{}", fmt::join(std::visit(ToWords{}, *value), " "));
+  options_.push_back(std::move(option));
+  return options_.back();
+}
+
+Option& OptionTable::flag(const std::string& name, bool& field, const std::string& help) {
+  Option option = described(name, "", help);
+  option.max_words = 0;
+  option.set = [&field](const Words& words) { field = truth_of(words.front()); };
+  option.value = [&field] { return OptionValue(field); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::integer(const std::string& name, Index& field, const IntegerLimits& limits,
+                             const std::string& help) {
+  Option option = described(name, "N", help);
+  option.set = [&field, limits](const Words& words) {
+    const auto value = parse_integer(words.front());
+    if (!value) throw UsageError(fmt::format("'{}' is not an integer", words.front()));
+    check_limits(*value, limits);
+    field = *value;
+  };
+  option.value = [&field] { return OptionValue(field); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::seed(const std::string& name, std::uint64_t& field, const std::string& help) {
+  Option option = described(name, "N", help);
+  option.set = [&field](const Words& words) {
+    const auto value = parse_integer(words.front());
+    if (!value || *value < 0)
+      throw UsageError(fmt::format("'{}' is not an integer from 0 to 2^63 - 1", words.front()));
+    field = static_cast<std::uint64_t>(*value);
+  };
+  option.value = [&field] { return OptionValue(static_cast<Index>(field)); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::number(const std::string& name, double& field, const NumberLimits& limits,
+                            const std::string& help) {
+  Option option = described(name, "NUMBER", help);
+  option.set = [&field, limits](const Words& words) {
+    const double value = number_of(words.front());
+    check_limits(value, limits);
+    field = value;
+  };
+  option.value = [&field] { return OptionValue(field); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::duration(const std::string& name, double& field, const std::string& help) {
+  Option option = described(name, "TIME", help);
+  option.set = [&field](const Words& words) {
+    const auto value = parse_duration(words.front());
+    if (!value)
+      throw UsageError(fmt::format("'{}' is neither seconds nor h:mm:ss nor 'none'", words.front()));
+    field = *value;
+  };
+  option.value = [&field] { return std::isinf(field) ? OptionValue("none") : OptionValue(field); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::path(const std::string& name, const std::string& value_name, std::string& field,
+                          const std::string& help) {
+  Option option = described(name, value_name, help);
+  option.set = [&field](const Words& words) {
+    if (words.front().empty()) throw UsageError("the path is empty");
+    field = words.front();
+  };
+  option.value = [&field] { return field.empty() ? std::nullopt : std::optional<OptionValue>(field); };
+  option.is_path = [](const std::string&) { return true; };
+  return add(std::move(option));
+}
+
+Option& OptionTable::choice_or_paths(const std::string& name, const std::string& value_name, Words& field,
+                                     const Words& choices, const std::string& help) {
+  const auto is_choice = [choices](const std::string& word) {
+    return std::find(choices.begin(), choices.end(), word) != choices.end();
+  };
+  Option option = described(name, value_name, help);
+  option.max_words = 2;
+  option.set = [&field, choices, is_choice](const Words& words) {
+    // A word without dot or slash is meant as a choice, not as a file.
+    if (words.front().find_first_of("./") == std::string::npos) check_choice(words.front(), choices);
+    if (words.size() > 1 && std::any_of(words.begin(), words.end(), is_choice))
+      throw UsageError(fmt::format("takes {}, or files, not both", fmt::join(choices, " or ")));
+    field = words;
+  };
+  option.value = [&field] { return field.size() == 1 ? OptionValue(field.front()) : OptionValue(field); };
+  option.is_path = [is_choice](const std::string& word) { return !is_choice(word); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::number_or_path(const std::string& name, std::string& field, const NumberLimits& limits,
+                                    const std::string& help) {
+  Option option = described(name, "NUMBER|FILE", help);
+  option.set = [&field, limits](const Words& words) {
+    if (const auto value = parse_number(words.front())) {
+      check_limits(*value, limits);
+    } else if (!words.front().ends_with(".npy")) {
+      throw UsageError(fmt::format("'{}' is neither a number nor an .npy file", words.front()));
+    }
+    field = words.front();
+  };
+  option.value = [&field] { return field.empty() ? std::nullopt : std::optional<OptionValue>(field); };
+  option.is_path = [](const std::string& word) { return !parse_number(word); };
+  return add(std::move(option));
+}
+
+void OptionTable::apply(const GivenOption& given) {
+  const auto found = std::find_if(options_.begin(), options_.end(),
+                                  [&given](const Option& option) { return option.name == given.name; });
+  require(found != options_.end(), "OptionTable::apply: the option exists");
+  const Index limit = std::max<Index>(1, found->max_words);
+  if (given.words.empty())
+    throw UsageError(fmt::format("{} needs a value{}", given.origin,
+                                 found->value_name.empty() ? "" : fmt::format(" ({})", found->value_name)));
+  if (static_cast<Index>(given.words.size()) > limit)
+    throw UsageError(fmt::format("{} takes at most {} value{}, but {} were given", given.origin, limit,
+                                 limit == 1 ? "" : "s", given.words.size()));
+  Words words = given.words;
+  for (std::string& word : words) {
+    if (found->is_path(word)) word = in_folder_of(given.file, word);
+  }
+  try {
+    found->set(words);
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", given.origin, error.what()));
+  }
+  found->given = true;
+}
+
+std::vector<UsedOption> OptionTable::used() const {
+  std::vector<UsedOption> used;
+  for (const Option& option : options_) {
+    if (const auto value = option.value(); value && option.in_ini)
+      used.push_back({option.name, *value, option.given});
+  }
+  return used;
+}
+
+std::string OptionTable::ini_text() const {
+  std::string text;
+  std::string group;
+  for (const Option& option : options_) {
+    const auto value = option.value();
+    if (!value || !option.in_ini) continue;
+    if (option.group != group) {
+      text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", option.group);
+      group = option.group;
+    }
+    for (std::string word : std::visit(ToWords{}, *value)) {
+      if (option.is_path(word)) word = std::filesystem::absolute(word).lexically_normal().string();
+      text += fmt::format("{} = {}\n", option.name, word);
+    }
+  }
+  return text;
+}
+
+}  // namespace attnewton

@@ -1,0 +1,135 @@
+// The options of a command: bound to the fields that hold their values, so that a default stands in one
+// place.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attnewton/core/types.hpp"
+#include "attnewton/report/result.hpp"
+
+namespace attnewton {
+
+/// Bounds that a number must keep; the default bounds nothing.
+template <class Number>
+struct Limits {
+  Number at_least = std::numeric_limits<Number>::lowest();
+  Number at_most = std::numeric_limits<Number>::max();
+  bool above_least = false;  ///< at_least itself is not allowed
+};
+using NumberLimits = Limits<double>;
+using IntegerLimits = Limits<Index>;
+
+struct Option {
+  std::string group;         ///< heading that it is listed under
+  std::string name;          ///< without dashes
+  std::string value_name;    ///< what help calls its value; empty for a flag
+  std::string help;          ///< a sentence or two
+  std::string default_text;  ///< as help shows it; empty: none
+  std::vector<std::string> choices;
+  Index max_words = 1;  ///< words that it takes; 0 for a flag
+  bool in_ini = true;   ///< may stand in an INI file and goes into effective.ini
+  bool given = false;   ///< on the command line or in a file
+  /// Takes the words over into the bound field. Throws UsageError whose message follows the option's name.
+  std::function<void(const std::vector<std::string>&)> set;
+  /// The field's value; none if there is nothing to tell (an empty path).
+  std::function<std::optional<OptionValue>()> value;
+  /// Whether a word of this option is a path: those in an INI file start from that file's folder.
+  std::function<bool(const std::string&)> is_path = [](const std::string&) { return false; };
+
+  bool is_flag() const { return max_words == 0; }
+};
+
+/// The words given for an option, and where.
+struct GivenOption {
+  std::string name;
+  std::vector<std::string> words;
+  std::string origin;  ///< how messages name it: "--tolerance", "fit.ini:3: tolerance"
+  std::string file;    ///< the INI file; empty: the command line
+};
+
+class OptionTable {
+ public:
+  OptionTable(std::string command, std::string summary);
+  OptionTable(const OptionTable&) = delete;
+  OptionTable& operator=(const OptionTable&) = delete;
+
+  const std::string& command() const { return command_; }
+  const std::string& summary() const { return summary_; }
+  const std::vector<Option>& options() const { return options_; }
+  std::vector<std::string> names() const;
+  const Option* find(const std::string& name) const;
+  bool is_given(const std::string& name) const;
+
+  /// Options added from now on are listed under this heading.
+  void group(std::string title) { group_ = std::move(title); }
+
+  // Each adds an option bound to `field`, whose present value is the default. The field must outlive the
+  // table's use. The reference returned is good until the next one is added.
+  Option& flag(const std::string& name, bool& field, const std::string& help);
+  Option& integer(const std::string& name, Index& field, const IntegerLimits& limits,
+                  const std::string& help);
+  Option& seed(const std::string& name, std::uint64_t& field, const std::string& help);
+  Option& number(const std::string& name, double& field, const NumberLimits& limits, const std::string& help);
+  Option& duration(const std::string& name, double& field, const std::string& help);
+  Option& path(const std::string& name, const std::string& value_name, std::string& field,
+               const std::string& help);
+  /// One of `choices`, or up to two paths.
+  Option& choice_or_paths(const std::string& name, const std::string& value_name,
+                          std::vector<std::string>& field, const std::vector<std::string>& choices,
+                          const std::string& help);
+  /// A number, or the path of a file with numbers.
+  Option& number_or_path(const std::string& name, std::string& field, const NumberLimits& limits,
+                         const std::string& help);
+  template <class Enum>
+  Option& choice(const std::string& name, Enum& field, std::vector<std::pair<std::string, Enum>> values,
+                 const std::string& help);
+
+  /// Sets the option. Throws UsageError if a word makes no sense, naming the option's origin.
+  void apply(const GivenOption& given);
+
+  /// Every option that has a value, as it is now.
+  std::vector<UsedOption> used() const;
+  /// An INI file that gives every option its present value; paths are absolute.
+  std::string ini_text() const;
+
+ private:
+  Option& add(Option option);
+
+  std::string command_;
+  std::string summary_;
+  std::string group_;
+  std::vector<Option> options_;
+};
+
+/// Throws UsageError unless `word` is one of `choices`.
+void check_choice(const std::string& word, const std::vector<std::string>& choices);
+
+template <class Enum>
+Option& OptionTable::choice(const std::string& name, Enum& field,
+                            std::vector<std::pair<std::string, Enum>> values, const std::string& help) {
+  Option option;
+  option.name = name;
+  option.help = help;
+  for (const auto& [word, value] : values) option.choices.push_back(word);
+  option.set = [&field, values, choices = option.choices](const std::vector<std::string>& words) {
+    check_choice(words.front(), choices);
+    for (const auto& [word, value] : values) {
+      if (word == words.front()) field = value;
+    }
+  };
+  option.value = [&field, values]() -> std::optional<OptionValue> {
+    for (const auto& [word, value] : values) {
+      if (value == field) return word;
+    }
+    return std::nullopt;
+  };
+  return add(std::move(option));
+}
+
+}  // namespace attnewton

@@ -1,0 +1,79 @@
+#include "solve_options.hpp"
+
+#include "attnewton/core/error.hpp"
+
+#include "run_setup.hpp"
+
+namespace attnewton {
+namespace {
+
+void add_method(OptionTable& table, SolveOptions& options) {
+  table.group("Method");
+  add_start(table, "init", options.start);
+  table.seed("seed", options.start.seed, "Seed of --init random.");
+  add_variables(table, options.variables);
+  table.choice<SolveMethod>("method", options.method, {{"newton", SolveMethod::newton}},
+                            "Damped Newton steps by Cholesky factorisation of the assembled Hessian.");
+  table.choice<HessianForm>("hessian", options.hessian,
+                            {{"exact", HessianForm::exact}, {"gauss-newton", HessianForm::gauss_newton}},
+                            "The Hessian, or its Gauss–Newton part, which is never indefinite.");
+  table.number("tolerance", options.newton.tolerance, {.at_least = 0, .at_most = 1},
+               "Converged when the gradient's norm fell to this share of its first.");
+  table.integer("max-iterations", options.newton.max_iterations, {.at_least = 0}, "Steps at most.");
+  table.duration("time-limit", options.newton.time_limit_seconds,
+                 "Stop after this time: seconds, h:mm:ss, or none.");
+}
+
+void add_damping(OptionTable& table, DampingOptions& damping) {
+  table.group("Damping");
+  table.number("initial-shift", damping.initial_relative_shift, {.at_least = 0},
+               "First shift of the Hessian, as a share of the mean absolute diagonal of the first Hessian.");
+  table.number("accept-ratio", damping.accept_ratio, {.at_least = 0, .at_most = 1},
+               "Accept a step above this ratio of actual to predicted decrease.");
+  table.number("indefinite-factor", damping.indefinite_factor, {.at_least = 1, .above_least = true},
+               "Shift times this when the shifted Hessian is not positive definite.");
+  table.number("reject-factor", damping.reject_factor, {.at_least = 1, .above_least = true},
+               "Shift times this when a step is rejected.");
+  table.integer("max-trials", damping.max_trials, {.at_least = 1},
+                "Shifts tried for one step before the solve gives up.");
+}
+
+void add_running(OptionTable& table, SolveOptions& options) {
+  table.group("Running and output");
+  table.path("out", "DIR", options.out,
+             "Folder for x.npy, y.npy, result.json, iterations.jsonl, effective.ini and convergence.png.");
+  table.path("reference-x", "FILE", options.reference_x,
+             "Known X to compare with at the end; goes with --reference-y.");
+  table.path("reference-y", "FILE", options.reference_y, "Known Y to compare with.");
+  add_config(table, options.config);
+  add_threads(table, options.threads);
+  table.integer("log-every", options.console.log_every, {.at_least = 1}, "Print every N-th iteration.");
+  table.flag("quiet", options.quiet, "Print warnings and errors only.");
+  table.flag("verbose", options.console.verbose, "Print more about each iteration, and where the time went.");
+}
+
+}  // namespace
+
+void add_variables(OptionTable& table, AttentionVariables& variables) {
+  table.choice<AttentionVariables>(
+      "variables", variables,
+      {{"projected", AttentionVariables::projected}, {"joint", AttentionVariables::joint}},
+      "Solve for X alone, with the best Y for each X (variable projection), or for X and Y together.");
+}
+
+void add_solve_options(OptionTable& table, SolveOptions& options) {
+  add_attention_input(table, options.input);
+  add_method(table, options);
+  add_damping(table, options.newton.damping);
+  add_running(table, options);
+}
+
+void check_solve_options(const SolveOptions& options) {
+  check_attention_input(options.input);
+  if (options.reference_x.empty() != options.reference_y.empty())
+    throw UsageError("--reference-x and --reference-y go together: give both or none");
+  if (options.quiet && options.console.verbose)
+    throw UsageError("--quiet and --verbose contradict each other: give one of them");
+}
+
+}  // namespace attnewton

@@ -1,0 +1,73 @@
+#include "solve_output.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "attnewton/io/atomic_file.hpp"
+#include "attnewton/io/npy_writer.hpp"
+#include "attnewton/parallel/agreement.hpp"
+
+namespace attnewton {
+
+std::string path_in(const std::string& folder, const std::string& name) {
+  return (std::filesystem::path(folder) / name).string();
+}
+
+void begin_output(const Communicator& comm, const std::string& folder, const OptionTable& table) {
+  agree_on_errors(comm, [&] {
+    if (!comm.is_root()) return;
+    make_directories(folder);
+    std::error_code ignored;
+    std::filesystem::remove(path_in(folder, "result.json"), ignored);
+    write_file_atomically(path_in(folder, "effective.ini"), table.ini_text());
+  });
+}
+
+void write_solution(const Communicator& comm, const std::string& folder, const AttentionPoint& point,
+                    const SolveResult& result) {
+  agree_on_errors(comm, [&] {
+    if (!comm.is_root()) return;
+    write_npy(path_in(folder, "x.npy"), point.x);
+    write_npy(path_in(folder, "y.npy"), point.y);
+    write_file_atomically(path_in(folder, "result.json"), result_json(result));
+  });
+}
+
+std::string closing_words(const SolveResult& result) {
+  const double fell_to =
+      result.initial_gradient_norm > 0 ? result.gradient_norm / result.initial_gradient_norm : 0;
+  std::string words =
+      result.status == SolveStatus::converged
+          ? fmt::format("Converged after {} iterations", result.iterations)
+          : fmt::format("Not converged after {} iterations ({})", result.iterations, result.reason);
+  words +=
+      fmt::format(": gradient at {:.1e} of its first norm, relative residual {:.2e}, loss {:.6e}, {:.2f} s.",
+                  fell_to, result.objective.relative_residual, result.objective.loss, result.seconds);
+  if (result.reference) {
+    words += fmt::format(
+        "\nAgainst the reference: logits within {:.1e}, X within {:.1e} on what the data sees ({:.1e} in "
+        "all), Y "
+        "within {:.1e} (relative).",
+        result.reference->logit_error, result.reference->x_error_seen, result.reference->x_error,
+        result.reference->y_error);
+  }
+  return words;
+}
+
+ExitCode exit_code_of(SolveStatus status) {
+  switch (status) {
+    case SolveStatus::converged:
+      return ExitCode::success;
+    case SolveStatus::max_iterations:
+    case SolveStatus::time_limit:
+      return ExitCode::not_converged;
+    case SolveStatus::numerical_failure:
+      return ExitCode::numerical_failure;
+    case SolveStatus::stopped:
+      return ExitCode::stopped;
+  }
+  return ExitCode::internal;
+}
+
+}  // namespace attnewton

@@ -17,7 +17,7 @@ class AttentionHessianForms : public testing::TestWithParam<AttentionVariables> 
   static Matrix assembled(const AttentionProblem& problem, const Point& point, HessianForm form) {
     const auto grid = std::make_shared<ProcessGrid>(problem.comm());
     DistributedMatrix h(grid, problem.unknowns(), problem.unknowns(), 4);
-    h.add_to_diagonal(99);  // assemble must overwrite
+    h.add_to_diagonal(99, problem.unknowns());  // assemble must overwrite
     AttentionHessian(problem, form).assemble(point, h);
     return gather_symmetric(h);
   }

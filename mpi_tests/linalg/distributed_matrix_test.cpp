@@ -4,6 +4,7 @@
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/linalg/distributed_cholesky.hpp"
+#include "attnewton/linalg/lanczos.hpp"
 
 #include "support/gather.hpp"
 
@@ -68,10 +69,14 @@ TEST(DistributedMatrix, PanelsAreSummedIntoTheirOwnersTiles) {
 
 TEST(DistributedMatrix, DiagonalShiftAndMean) {
   DistributedMatrix matrix(grid_of_test(), 13, 13, 2);
-  matrix.add_to_diagonal(-2.5);
+  matrix.add_to_diagonal(-2.5, 13);
   const Matrix expected = -2.5 * Matrix::Identity(13, 13);
   EXPECT_EQ(gather(matrix), expected);
   EXPECT_DOUBLE_EQ(matrix.mean_abs_diagonal(), 2.5);
+  matrix.add_to_diagonal(2.5, 6);
+  const Vector diagonal = gather(matrix).diagonal();
+  EXPECT_EQ(Vector(diagonal.head(6)), Vector(Vector::Zero(6)));
+  EXPECT_EQ(Vector(diagonal.tail(7)), Vector(Vector::Constant(7, -2.5)));
 }
 
 TEST(DistributedMatrix, SymmetricProductReadsTheLowerTriangleAlone) {
@@ -100,13 +105,36 @@ TEST(DistributedMatrix, SubtractsOuterProducts) {
   EXPECT_LE((gather_symmetric(result) - expected).cwiseAbs().maxCoeff(), 1e-13);
 }
 
+// M = Q diag(λ) Qᵀ for a reflection Q: known eigenvalues, one of them at −3.
+TEST(Lanczos, RitzValueBoundsTheSmallestEigenvalueFromAbove) {
+  const Index n = 60;
+  Vector u(n);
+  for (Index i = 0; i < n; ++i) u[i] = entry(i, 2);
+  u.normalize();
+  const Matrix q = Matrix::Identity(n, n) - 2 * u * u.transpose();
+  Vector eigenvalues = Vector::LinSpaced(n, 0.5, 8);
+  eigenvalues[17] = -3;
+  const Matrix whole = q * eigenvalues.asDiagonal() * q.transpose();
+  const DistributedMatrix matrix = distributed(whole, 4);
+  double before = 1e300;
+  for (const Index steps : {1, 3, 10, 25}) {
+    const double ritz = smallest_ritz_value(matrix, steps);
+    EXPECT_GE(ritz, -3 - 1e-12);
+    EXPECT_LE(ritz, before + 1e-12);
+    before = ritz;
+  }
+  EXPECT_NEAR(before, -3, 1e-6);
+  EXPECT_NEAR(smallest_ritz_value(distributed(Matrix::Constant(1, 1, -2.5), 4), 5), -2.5, 1e-15);
+  EXPECT_NEAR(smallest_ritz_value(distributed(Matrix(2 * Matrix::Identity(9, 9)), 4), 5), 2, 1e-14);
+}
+
 TEST(DistributedCholesky, SolvesShiftedSystems) {
   for (const Index n : {1, 2, 23, 130}) {
     const Matrix whole = positive_definite(n);
     const DistributedMatrix matrix = distributed(whole, n > 64 ? 64 : 3);
     Vector rhs(n);
     for (Index i = 0; i < n; ++i) rhs[i] = entry(i, 1);
-    const auto factor = DistributedCholesky::factor(matrix, 0.25);
+    const auto factor = DistributedCholesky::factor(matrix, 0.25, n);
     ASSERT_TRUE(factor.has_value());
     const Vector solution = factor->solve(rhs);
     EXPECT_LE((whole * solution + 0.25 * solution - rhs).norm(), 1e-11 * rhs.norm());
@@ -117,10 +145,11 @@ TEST(DistributedCholesky, SolvesShiftedSystems) {
 TEST(DistributedCholesky, SaysSoWhenThereIsNoFactor) {
   Matrix whole = positive_definite(20);
   whole(19, 19) = -1;
-  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 0).has_value());
-  EXPECT_TRUE(DistributedCholesky::factor(distributed(whole, 3), 100).has_value());
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 0, 20).has_value());
+  EXPECT_TRUE(DistributedCholesky::factor(distributed(whole, 3), 100, 20).has_value());
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 100, 19).has_value()) << "last not shifted";
   whole(19, 19) = std::nan("");
-  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 100).has_value());
+  EXPECT_FALSE(DistributedCholesky::factor(distributed(whole, 3), 100, 20).has_value());
 }
 
 }  // namespace

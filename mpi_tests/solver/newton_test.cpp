@@ -144,7 +144,7 @@ class Unfactorable : public HessianModel {
   std::string name() const override { return "unfactorable"; }
   void assemble(const Point&, DistributedMatrix& h) const override {
     h.set_zero();
-    h.add_to_diagonal(std::nan(""));
+    h.add_to_diagonal(std::nan(""), h.rows());
   }
 };
 

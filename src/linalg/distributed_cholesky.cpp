@@ -20,7 +20,8 @@ int threads_for(const DistributedMatrix& matrix) {
 
 }  // namespace
 
-std::optional<DistributedCholesky> DistributedCholesky::factor(const DistributedMatrix& h, double shift) {
+std::optional<DistributedCholesky> DistributedCholesky::factor(const DistributedMatrix& h, double shift,
+                                                               Index shifted) {
   require(h.rows() == h.columns() && h.rows() > 0, "Cholesky: a square matrix");
   const Communicator& comm = h.grid()->comm();
   // ScaLAPACK is not guaranteed to come back from NaN with info > 0.
@@ -28,7 +29,7 @@ std::optional<DistributedCholesky> DistributedCholesky::factor(const Distributed
   if (comm.min(Index{finite ? 1 : 0}) == 0) return std::nullopt;
 
   DistributedMatrix factor = h;
-  factor.add_to_diagonal(shift);
+  factor.add_to_diagonal(shift, shifted);
   const BlasThreads threads(threads_for(factor));
   const int n = static_cast<int>(h.rows());
   const int one = 1;

@@ -73,10 +73,11 @@ void DistributedMatrix::add_reduced_panel(Index first_row, Index first_column, c
   }
 }
 
-void DistributedMatrix::add_to_diagonal(double shift) {
+void DistributedMatrix::add_to_diagonal(double shift, Index count) {
+  require(count <= rows() && count <= columns(), "add_to_diagonal: count is within the diagonal");
   for (Index j = 0; j < local_.cols(); ++j) {
     const Index global = global_column(j);
-    if (global < rows() && layout_.rows.owner(global) == grid_->row())
+    if (global < count && layout_.rows.owner(global) == grid_->row())
       local_(layout_.rows.local(global), j) += shift;
   }
 }
@@ -93,14 +94,22 @@ double DistributedMatrix::mean_abs_diagonal() const {
 
 Vector symmetric_multiply(const DistributedMatrix& h, const Vector& v) {
   require(h.rows() == h.columns() && v.size() == h.rows(), "symmetric_multiply: shapes fit");
+  const Index block = h.layout().rows.block();
   Vector product = Vector::Zero(v.size());
-  for (Index j = 0; j < h.local().cols(); ++j) {
+  for (Index j = 0; j < h.local().cols(); j += block) {
+    const Index columns = std::min(block, h.local().cols() - j);
     const Index column = h.global_column(j);
-    for (Index i = 0; i < h.local().rows(); ++i) {
+    for (Index i = 0; i < h.local().rows(); i += block) {
+      const Index rows = std::min(block, h.local().rows() - i);
       const Index row = h.global_row(i);
       if (row < column) continue;
-      product[row] += h.local()(i, j) * v[column];
-      if (row != column) product[column] += h.local()(i, j) * v[row];
+      const auto tile = h.local().block(i, j, rows, columns);
+      if (row == column) {
+        product.segment(row, rows).noalias() += tile.selfadjointView<Eigen::Lower>() * v.segment(row, rows);
+      } else {
+        product.segment(row, rows).noalias() += tile * v.segment(column, columns);
+        product.segment(column, columns).noalias() += tile.transpose() * v.segment(row, rows);
+      }
     }
   }
   h.grid()->comm().sum(std::span<double>(product.data(), static_cast<std::size_t>(product.size())));

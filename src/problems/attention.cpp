@@ -43,6 +43,11 @@ void check_shapes(const AttentionData& data) {
   }
 }
 
+AttentionData checked(const Communicator& comm, AttentionData data) {
+  agree_on_errors(comm, [&] { check_shapes(data); });
+  return data;
+}
+
 // Lower Cholesky factor of K_y, or an empty matrix if it is singular to working precision.
 Matrix factor_or_empty(const Matrix& gram) {
   const Eigen::LLT<Eigen::MatrixXd> cholesky(gram);
@@ -67,9 +72,9 @@ Objective not_finite() {
 AttentionProblem::AttentionProblem(const Communicator& comm, AttentionData data,
                                    const RegulariserOptions& regulariser, AttentionVariables variables)
     : comm_(comm),
-      data_(std::move(data)),
+      data_(checked(comm, std::move(data))),
       tiles_(make_tiles(data_.sequences, data_.causal)),
-      regulariser_((agree_on_errors(comm, [this] { check_shapes(data_); }), comm), data_, regulariser),
+      regulariser_(comm, data_, regulariser),
       variables_(variables) {
   target_norm_squared_ = comm_.sum(inner_product(data_.target, data_.target));
 }

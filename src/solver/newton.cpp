@@ -10,9 +10,13 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
 #include "attnewton/linalg/distributed_cholesky.hpp"
+#include "attnewton/linalg/lanczos.hpp"
 
 namespace attnewton {
 namespace {
+
+// Lanczos steps that bound the smallest eigenvalue once a factorisation failed: a few per cent of its cost.
+constexpr Index ritz_steps = 30;
 
 // Decreases below this many roundings of the loss cannot be told from none.
 constexpr double roundings_of_loss = 64;
@@ -55,6 +59,7 @@ class NewtonSolve {
   void assemble_hessian() {
     const TimingScope timing("hessian");
     hessian_.assemble(*point_, h_);
+    smallest_ritz_.reset();
     if (!damping_) damping_.emplace(options_.damping, h_.mean_abs_diagonal());
   }
 
@@ -122,17 +127,23 @@ class NewtonSolve {
     gradient_norm_ = gradient_.norm();
   }
 
+  // None if H + D is not positive definite, D = μ on the damped unknowns. Once that was seen for this H,
+  // shifts that a Ritz value shows to be too small are not factored at all.
   std::optional<DistributedCholesky> factorise() {
     const TimingScope timing("cholesky");
+    if (smallest_ritz_ && *smallest_ritz_ + damping_->shift() < 0) return std::nullopt;
     ++record_.factorisations;
-    return DistributedCholesky::factor(h_, damping_->shift());
+    auto factor = DistributedCholesky::factor(h_, damping_->shift(), problem_.damped_unknowns());
+    if (!factor && !smallest_ritz_) smallest_ritz_ = smallest_ritz_value(h_, ritz_steps);
+    return factor;
   }
 
   Trial try_step(const DistributedCholesky& factor) {
     ++record_.trials;
     const Vector step = -factor.solve(gradient_);
-    // (H + μI) step = −g, so −gᵀstep − ½ stepᵀH step is this.
-    const double predicted = -0.5 * gradient_.dot(step) + 0.5 * damping_->shift() * step.squaredNorm();
+    // (H + D) step = −g, so −gᵀstep − ½ stepᵀH step is this.
+    const double damped_squares = step.head(problem_.damped_unknowns()).squaredNorm();
+    const double predicted = -0.5 * gradient_.dot(step) + 0.5 * damping_->shift() * damped_squares;
     Trial trial;
     trial.point = evaluate(point_->theta() + step);
     trial.step_norm = step.norm();
@@ -160,6 +171,7 @@ class NewtonSolve {
   Vector gradient_;
   double gradient_norm_ = 0;
   std::optional<Damping> damping_;
+  std::optional<double> smallest_ritz_;
   IterationRecord record_;
   SolveSummary summary_;
 };

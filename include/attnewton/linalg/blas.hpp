@@ -1,6 +1,8 @@
 // Row-major dense products on BLAS-3, single calls and sums over many rows by TBB.
 #pragma once
 
+#include <utility>
+
 #include <Eigen/Core>
 
 #include "attnewton/core/types.hpp"
@@ -18,13 +20,14 @@ enum class Transpose : char { no = 'N', yes = 'T' };
 void gemm(Transpose transpose_a, Transpose transpose_b, double alpha, const ConstMatrixRef& a,
           const ConstMatrixRef& b, double beta, MatrixRef c);
 
-/// C = A B and C = A Bᵀ: the two forms that the tile kernels use.
-inline void multiply(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c) {
-  gemm(Transpose::no, Transpose::no, 1, a, b, 0, std::move(c));
+/// C = A B and C = alpha A Bᵀ into a Matrix or a block of one: the two forms that the tile kernels use.
+template <class Result>
+void multiply(const ConstMatrixRef& a, const ConstMatrixRef& b, Result&& c) {
+  gemm(Transpose::no, Transpose::no, 1, a, b, 0, std::forward<Result>(c));
 }
-inline void multiply_by_transpose(double alpha, const ConstMatrixRef& a, const ConstMatrixRef& b,
-                                  MatrixRef c) {
-  gemm(Transpose::no, Transpose::yes, alpha, a, b, 0, std::move(c));
+template <class Result>
+void multiply_by_transpose(double alpha, const ConstMatrixRef& a, const ConstMatrixRef& b, Result&& c) {
+  gemm(Transpose::no, Transpose::yes, alpha, a, b, 0, std::forward<Result>(c));
 }
 
 /// A B of A (n × k) and B (k × q), rows shared out to TBB's tasks. Local, 2nkq flops; the same bits for any

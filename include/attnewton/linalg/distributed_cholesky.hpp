@@ -7,14 +7,15 @@
 
 namespace attnewton {
 
-/// H + shift I = L Lᵀ, kept for solves.
+/// H + D = L Lᵀ, kept for solves; D = shift on the first diagonal entries, 0 on the others.
 class DistributedCholesky {
  public:
-  /// Factors H + shift I from the lower triangle of the square matrix H, which is left as it is. None if it
-  /// is not positive definite (or not finite). Collective, n³/3 flops over all ranks.
-  static std::optional<DistributedCholesky> factor(const DistributedMatrix& h, double shift);
+  /// Factors H + D from the lower triangle of the square matrix H, which is left as it is; D shifts the first
+  /// `shifted` unknowns. None if H + D is not positive definite (or not finite). Collective, n³/3 flops over
+  /// all ranks.
+  static std::optional<DistributedCholesky> factor(const DistributedMatrix& h, double shift, Index shifted);
 
-  /// (H + shift I)⁻¹ rhs, rhs and the result whole on every rank. Collective, 2n² flops over all ranks.
+  /// (H + D)⁻¹ rhs, rhs and the result whole on every rank. Collective, 2n² flops over all ranks.
   Vector solve(const Vector& rhs) const;
 
  private:

@@ -42,8 +42,8 @@ class DistributedMatrix {
   /// (MPI_Reduce_scatter). Collective on the grid; a panel has fewer than 2³¹ entries.
   void add_reduced_panel(Index first_row, Index first_column, const ConstMatrixRef& panel);
 
-  /// Adds `shift` to every diagonal entry. Local.
-  void add_to_diagonal(double shift);
+  /// Adds `shift` to the first `count` diagonal entries. Local.
+  void add_to_diagonal(double shift, Index count);
 
   /// Mean of |diagonal entries| of a square matrix. Collective.
   double mean_abs_diagonal() const;

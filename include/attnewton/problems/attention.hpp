@@ -37,6 +37,8 @@ class AttentionProblem : public Problem {
 
   const Communicator& comm() const override { return comm_; }
   Index unknowns() const override;
+  /// X: in Y the objective is a convex quadratic.
+  Index damped_unknowns() const override { return unknowns_x(); }
   /// Cost 2 products of size n·m·d and one exponential per unmasked entry; one reduction of d₃² + d₃e
   /// numbers.
   std::unique_ptr<Point> evaluate(const Vector& theta) const override;

@@ -50,6 +50,11 @@ class Problem {
   virtual const Communicator& comm() const = 0;
   virtual Index unknowns() const = 0;
 
+  /// The unknowns in which the objective is not known to be convex, given the others: the first so many of θ.
+  /// Damping shifts these alone; in the rest the objective is a convex quadratic, whose Newton step needs no
+  /// damping.
+  virtual Index damped_unknowns() const { return unknowns(); }
+
   /// The objective at θ. A θ outside the problem's domain gives a point whose objective is not finite: a
   /// trial step to it is one to reject. Throws NumericalError only for what no step can mend.
   virtual std::unique_ptr<Point> evaluate(const Vector& theta) const = 0;

@@ -17,10 +17,10 @@ struct NewtonOptions {
   DampingOptions damping;
 };
 
-/// Minimises `problem` from θ₀: (H + μI) step = −g with H from `hessian`, μ raised until Cholesky succeeds
-/// and the step's actual decrease accepts it, falling to nothing near the solution. Collective on the
-/// problem's communicator. A start outside the domain throws NumericalError; later failures end in the
-/// summary.
+/// Minimises `problem` from θ₀: (H + D) step = −g with H from `hessian` and D = μ on the problem's damped
+/// unknowns; μ is raised until Cholesky succeeds and the step's actual decrease accepts it, and falls to
+/// nothing near the solution. Collective on the problem's communicator. A start outside the domain throws
+/// NumericalError; later failures end in the summary.
 SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hessian, const Vector& start,
                                 const NewtonOptions& options, std::span<IterationObserver* const> observers);
 

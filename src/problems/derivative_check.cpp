@@ -10,12 +10,12 @@
 namespace attnewton {
 namespace {
 
-// A random direction whose largest entry is ±1.
+// A random direction of unit 2-norm.
 Vector direction(Index unknowns, std::uint64_t seed, Index number) {
   const RandomStream stream(seed, RandomPurpose::directions, static_cast<std::uint64_t>(number));
   Vector v(unknowns);
   for (Index i = 0; i < unknowns; ++i) v[i] = stream.normal(i);
-  return v / v.cwiseAbs().maxCoeff();
+  return v.normalized();
 }
 
 // Loss and gradient at the four points of the fourth-order central difference
@@ -68,11 +68,13 @@ DerivativeErrors check_derivatives(const Problem& problem, const Vector& theta,
   for (Index k = 0; k < options.directions; ++k) {
     const Vector v = direction(theta.size(), options.seed, k);
     const Differences measured = differences_along(problem, theta, v, h);
+    const Vector product = problem.hessian_vector(*point, v);
     const double slope = gradient.dot(v);
     const double typical_slope = gradient.norm() * v.norm() / std::sqrt(static_cast<double>(theta.size()));
-    errors.gradient = std::max(
-        errors.gradient, std::abs(slope - measured.loss) / std::max({std::abs(slope), typical_slope, floor}));
-    const Vector product = problem.hessian_vector(*point, v);
+    const double change_of_slope = h * std::abs(v.dot(product));  // all there is at a stationary point
+    errors.gradient =
+        std::max(errors.gradient, std::abs(slope - measured.loss) /
+                                      std::max({std::abs(slope), typical_slope, change_of_slope, floor}));
     errors.hessian_vector =
         std::max(errors.hessian_vector, relative_error(product, measured.gradient, floor));
     if (assembled) {

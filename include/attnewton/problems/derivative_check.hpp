@@ -10,7 +10,7 @@ namespace attnewton {
 struct DerivativeCheckOptions {
   Index directions = 8;  ///< random directions to try
   double step =
-      1e-3;  ///< of the fourth-order central difference, relative to 1 + ‖θ‖∞ (direction of unit ∞-norm)
+      1e-3;  ///< of the fourth-order central difference, relative to 1 + ‖θ‖∞ (direction of unit 2-norm)
   std::uint64_t seed = 1;
 };
 

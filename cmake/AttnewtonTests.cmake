@@ -22,6 +22,6 @@ function(attnewton_add_test name)
     add_test(NAME ${name}.${ranks}
       COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${target}>)
     set_tests_properties(${name}.${ranks} PROPERTIES
-      TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${ATTNEWTON_TEST_ENVIRONMENT}")
+      TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT "${ATTNEWTON_TEST_ENVIRONMENT}")
   endforeach()
 endfunction()

@@ -20,8 +20,6 @@
 namespace attnewton::cli {
 namespace {
 
-constexpr double patience_seconds = 60;
-
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
@@ -58,7 +56,8 @@ pid_t start(std::vector<std::string> words, const std::string& out, const std::s
 
 }  // namespace
 
-Outcome run_program(const std::string& program, int ranks, const std::vector<std::string>& arguments) {
+Outcome run_program(const std::string& program, int ranks, const std::vector<std::string>& arguments,
+                    double patience_seconds) {
   const std::string out = temporary_name("out");
   const std::string err = temporary_name("err");
   std::vector<std::string> words = {ATTNEWTON_MPIEXEC, "-n", std::to_string(ranks), program};
@@ -84,8 +83,8 @@ Outcome run_program(const std::string& program, int ranks, const std::vector<std
   return outcome;
 }
 
-Outcome run(int ranks, const std::vector<std::string>& arguments) {
-  return run_program(ATTNEWTON_PROGRAM, ranks, arguments);
+Outcome run(int ranks, const std::vector<std::string>& arguments, double patience_seconds) {
+  return run_program(ATTNEWTON_PROGRAM, ranks, arguments, patience_seconds);
 }
 
 int count(const std::string& text, const std::string& part) {

@@ -18,11 +18,12 @@ struct Outcome {
   bool timed_out = false;
 };
 
-/// Runs `program` with `arguments` on `ranks` ranks; kills it after a minute.
-Outcome run_program(const std::string& program, int ranks, const std::vector<std::string>& arguments);
+/// Runs `program` with `arguments` on `ranks` ranks; kills it after `patience_seconds`.
+Outcome run_program(const std::string& program, int ranks, const std::vector<std::string>& arguments,
+                    double patience_seconds = 60);
 
 /// Runs attnewton.
-Outcome run(int ranks, const std::vector<std::string>& arguments);
+Outcome run(int ranks, const std::vector<std::string>& arguments, double patience_seconds = 60);
 
 /// How often `part` occurs in `text`.
 int count(const std::string& text, const std::string& part);

@@ -55,16 +55,30 @@ INSTANTIATE_TEST_SUITE_P(Variables, AttentionHessianForms,
 // Sequences longer than a tile and than the keys taken at once, several chunks of rows: against the
 // matrix-free product, which the hyper-dual tests tie to the definition.
 TEST(AttentionHessian, LongSequencesGoThroughTilesAndChunks) {
-  const WholeAttention whole = make_whole(
-      {.name = "long", .query_lengths = {301, 40, 1500}, .d1 = 5, .d2 = 5, .e = 3, .causal = true}, 11);
-  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::projected);
-  const auto point = problem.evaluate(0.3 * test_point(problem, 2));
-  const auto grid = std::make_shared<ProcessGrid>(problem.comm());
-  DistributedMatrix h(grid, problem.unknowns(), problem.unknowns(), 4);
-  AttentionHessian(problem, HessianForm::exact).assemble(*point, h);
-  const Vector v = test_point(problem, 3);
-  const Vector expected = problem.hessian_vector(*point, v);
-  EXPECT_LE((symmetric_multiply(h, v) - expected).norm(), 1e-11 * expected.norm());
+  const std::vector<WholeShape> shapes = {
+      {.name = "causal", .query_lengths = {301, 40, 1500}, .d1 = 5, .d2 = 5, .e = 3, .causal = true},
+      {.name = "separate values", .query_lengths = {300}, .d1 = 4, .d2 = 4, .d3 = 3, .separate_values = true},
+      {.name = "cross",
+       .query_lengths = {90, 130},
+       .key_lengths = {310, 140},
+       .d1 = 3,
+       .d2 = 4,
+       .d3 = 4,
+       .self_attention = false},
+  };
+  for (const WholeShape& shape : shapes) {
+    SCOPED_TRACE(shape.name);
+    const WholeAttention whole = make_whole(shape, 11);
+    const AttentionProblem problem =
+        make_problem(Communicator::world(), whole, AttentionVariables::projected);
+    const auto point = problem.evaluate(0.3 * test_point(problem, 2));
+    const auto grid = std::make_shared<ProcessGrid>(problem.comm());
+    DistributedMatrix h(grid, problem.unknowns(), problem.unknowns(), 4);
+    AttentionHessian(problem, HessianForm::exact).assemble(*point, h);
+    const Vector v = test_point(problem, 3);
+    const Vector expected = problem.hessian_vector(*point, v);
+    EXPECT_LE((symmetric_multiply(h, v) - expected).norm(), 1e-11 * expected.norm());
+  }
 }
 
 }  // namespace

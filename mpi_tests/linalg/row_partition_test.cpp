@@ -52,6 +52,9 @@ TEST(RowPartition, CutsAtSequenceStartsWhenTheyAreNear) {
   const std::vector<double> work(100, 1.0);
   const std::vector<Index> starts{0, 48, 90};
   EXPECT_EQ(cuts_of(partition_by_work(work, 2, {.preferred = starts})), (std::vector<Index>{0, 48, 100}));
+  const std::vector<Index> not_near_starts{0, 45, 90};
+  EXPECT_EQ(cuts_of(partition_by_work(work, 2, {.preferred = not_near_starts})),
+            (std::vector<Index>{0, 50, 100}));
   const std::vector<Index> far_starts{0, 20, 90};
   EXPECT_EQ(cuts_of(partition_by_work(work, 2, {.preferred = far_starts})), (std::vector<Index>{0, 50, 100}));
 }

@@ -71,6 +71,20 @@ TEST(Agreement, EveryRankThrowsTheFirstFailingRanksError) {
   }
 }
 
+TEST(Agreement, TheLowestOfSeveralFailingRanksSpeaks) {
+  const auto comm = comm_of_test();
+  if (comm.size() < 3) GTEST_SKIP() << "needs three ranks";
+  try {
+    agree_on_errors(comm, [&] {
+      if (comm.rank() == 1) throw IoError("from rank one");
+      if (comm.rank() == 2) throw DataError("from rank two");
+    });
+    FAIL() << "no error";
+  } catch (const IoError& error) {
+    EXPECT_STREQ(error.what(), "from rank one (on rank 1)");
+  }
+}
+
 TEST(Agreement, IsSilentWhenAllIsWell) {
   int runs = 0;
   agree_on_errors(comm_of_test(), [&] { ++runs; });

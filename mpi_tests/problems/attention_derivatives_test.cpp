@@ -1,6 +1,7 @@
 // Loss, gradient and Hessian–vector product against hyper-dual numbers.
 #include <gtest/gtest.h>
 
+#include "attnewton/core/error.hpp"
 #include "attnewton/random/stream.hpp"
 
 #include "support/attention_oracle.hpp"
@@ -64,6 +65,39 @@ TEST(AttentionProblem, ProjectedYIsTheBestY) {
   EXPECT_LE((projected.least_squares_y(at.x) - at.y).norm(), 1e-12);
 }
 
+TEST(AttentionProblem, AZeroTargetHasAZeroResidual) {
+  WholeAttention whole = make_whole({.name = "sequence", .query_lengths = {7}}, 8);
+  whole.b.setZero();
+  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::projected);
+  const auto point = problem.evaluate(test_point(problem, 1));
+  EXPECT_EQ(point->objective().relative_residual, 0);
+  EXPECT_TRUE(point->objective().is_finite());
+}
+
+TEST(AttentionProblem, RefusesSharesThatDoNotFit) {
+  const auto comm = Communicator::world();
+  const auto data_with = [](Index target_rows, Range queries, Range keys) {
+    AttentionData data;
+    data.queries = Matrix::Ones(4, 2);
+    data.keys = Matrix::Ones(4, 2);
+    data.target = Matrix::Ones(target_rows, 1);
+    data.sequences = {{.queries = queries, .keys = keys, .owns_keys = true}};
+    return data;
+  };
+  const auto make = [&](AttentionData data, RegulariserOptions options = {}) {
+    AttentionProblem(comm, std::move(data), options, AttentionVariables::joint);
+  };
+  EXPECT_NO_THROW(make(data_with(4, {0, 4}, {0, 4})));
+  EXPECT_THROW(make(data_with(3, {0, 4}, {0, 4})), DataError);
+  EXPECT_THROW(make(data_with(4, {0, 3}, {0, 4})), DataError) << "a query in no sequence";
+  EXPECT_THROW(make(data_with(4, {0, 4}, {0, 0})), DataError) << "no keys";
+  EXPECT_THROW(make(data_with(4, {0, 4}, {0, 5})), DataError) << "keys beyond the rows";
+  EXPECT_THROW(make(data_with(4, {0, 4}, {0, 4}), {.ridge = -1}), UsageError);
+  EXPECT_THROW(
+      make(data_with(4, {0, 4}, {0, 4}), {.query_weights = Vector::Ones(3), .key_weights = Vector::Ones(4)}),
+      DataError);
+}
+
 TEST(AttentionProblem, OverflowAndSingularSystemsAreObstaclesNotCrashes) {
   WholeAttention whole = make_whole({.name = "sequence", .query_lengths = {6}, .ridge = 0}, 7);
   const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::projected);
@@ -73,10 +107,13 @@ TEST(AttentionProblem, OverflowAndSingularSystemsAreObstaclesNotCrashes) {
 
   whole.a1.col(1) = whole.a1.col(0);
   whole.a2 = whole.a1;
-  const AttentionProblem singular = make_problem(Communicator::world(), whole, AttentionVariables::projected);
-  const auto point = singular.evaluate(Vector::Zero(singular.unknowns()));
-  EXPECT_FALSE(point->objective().is_finite());
-  EXPECT_NE(point->obstacle().find("--ridge"), std::string::npos);
+  for (const auto variables : {AttentionVariables::projected, AttentionVariables::joint}) {
+    const AttentionProblem singular = make_problem(Communicator::world(), whole, variables);
+    const auto point = singular.evaluate(Vector::Zero(singular.unknowns()));
+    EXPECT_FALSE(point->objective().is_finite());
+    EXPECT_NE(point->obstacle().find("--ridge"), std::string::npos);
+    EXPECT_THROW(singular.least_squares_y(Matrix::Zero(3, 3)), NumericalError);
+  }
 }
 
 }  // namespace

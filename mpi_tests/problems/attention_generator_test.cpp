@@ -40,6 +40,14 @@ TEST(AttentionGenerator, EveryRankMakesTheBitsThatOneRankWouldMake) {
   }
 }
 
+TEST(AttentionGenerator, ShorterLastSequencesOfLongOnesAreNotCutInsideTiles) {
+  const AttentionRecipe recipe{
+      .rows = 30000, .width = 1, .output_width = 1, .sequence_length = 20000, .causal = true};
+  const PlantedAttention alone = generate_attention(Communicator::self(), recipe);
+  const PlantedAttention shared = generate_attention(Communicator::world(), recipe);
+  EXPECT_EQ(shared.target, alone.target.middleRows(shared.rows.begin, shared.rows.size()));
+}
+
 TEST(AttentionGenerator, ThePlantedPointFitsExactlyWithoutNoise) {
   const AttentionRecipe recipe{
       .rows = 90, .width = 4, .output_width = 2, .sequence_length = 40, .factor_rank = 2};
@@ -87,6 +95,24 @@ TEST(AttentionReference, SeesOnlyWhatTheDataShows) {
   EXPECT_GT(errors.x_error_seen, 0.09);
   EXPECT_GT(errors.logit_error, 0.01);
   EXPECT_NEAR(errors.y_error, 1, 1e-14);
+  EXPECT_NEAR(errors.y_error_seen, 1, 1e-14);
+}
+
+TEST(AttentionReference, LeavesOutWhatEqualColumnsOfTheValuesHide) {
+  const AttentionRecipe recipe{.rows = 60, .width = 4, .output_width = 2, .sequence_length = 20, .seed = 3};
+  PlantedAttention planted = generate_attention(Communicator::self(), recipe);
+  planted.inputs.col(2) = planted.inputs.col(1);
+  WholeAttention whole = whole_from(planted, recipe);
+  whole.ridge = 1e-6;
+  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::joint);
+  Matrix y = planted.y;
+  y.row(1).array() += 3;
+  y.row(2).array() -= 3;
+  const auto point = problem.evaluate(problem.theta_of(planted.x, y));
+  const auto errors =
+      errors_against_reference(problem, static_cast<const AttentionPoint&>(*point), planted.x, planted.y);
+  EXPECT_GT(errors.y_error, 1);
+  EXPECT_LE(errors.y_error_seen, 1e-12);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "attnewton/curvature/attention_hessian.hpp"
 #include "attnewton/problems/attention_generator.hpp"
 
+#include "support/hyper_dual.hpp"
 #include "support/whole_attention.hpp"
 
 namespace attnewton {
@@ -77,6 +78,20 @@ class RosenbrockHessian : public HessianModel {
   const Rosenbrock& problem_;
 };
 
+// ‖M⁻¹1‖ by Gaussian elimination.
+double plain_step_norm(const Matrix& m) {
+  const auto n = static_cast<std::size_t>(m.rows());
+  std::vector<std::vector<double>> rows(n, std::vector<double>(n));
+  std::vector<std::vector<double>> solution(n, {1.0});
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < n; ++j) rows[i][j] = m(static_cast<Index>(i), static_cast<Index>(j));
+  }
+  plain_solve(rows, solution);
+  double squares = 0;
+  for (const auto& entry : solution) squares += entry[0] * entry[0];
+  return std::sqrt(squares);
+}
+
 class Recorder : public IterationObserver {
  public:
   void on_iteration(const IterationRecord& record) override { records.push_back(record); }
@@ -138,6 +153,46 @@ TEST(Newton, EndsWithTheRightStatusAtItsLimits) {
   EXPECT_EQ(summary.iterations, 0);
 }
 
+TEST(Newton, StopsInGoodOrderWhenAnyRankIsTold) {
+  const Rosenbrock problem(4);
+  const bool last_rank = problem.comm().rank() == problem.comm().size() - 1;
+  Recorder recorder;
+  IterationObserver* observers[] = {&recorder};
+  NewtonOptions options;
+  options.stop_requested = [&] { return last_rank && recorder.records.size() > 3; };
+  const SolveSummary summary =
+      minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(4, -1.2), options, observers);
+  EXPECT_EQ(summary.status, SolveStatus::stopped);
+  EXPECT_EQ(summary.iterations, 3);
+  EXPECT_LT(summary.point->objective().loss, summary.initial_loss);
+}
+
+TEST(Newton, AStartAtTheSolutionConvergesAtOnceAlthoughItsGradientCannotFall) {
+  const Rosenbrock problem(5);
+  const SolveSummary first =
+      minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(5, -1.2), {}, {});
+  ASSERT_EQ(first.status, SolveStatus::converged);
+  NewtonOptions options;
+  options.tolerance = 0;
+  const SolveSummary again =
+      minimise_by_newton(problem, RosenbrockHessian(problem), first.point->theta(), options, {});
+  EXPECT_EQ(again.status, SolveStatus::converged) << again.reason;
+  EXPECT_LE(again.iterations, 6);
+}
+
+TEST(Newton, SaysSoWhenTheGradientIsNotFinite) {
+  class Overflowing : public Rosenbrock {
+   public:
+    using Rosenbrock::Rosenbrock;
+    Vector gradient(const Point& point) const override { return Rosenbrock::gradient(point) * INFINITY; }
+  };
+  const Overflowing problem(3);
+  const SolveSummary summary =
+      minimise_by_newton(problem, RosenbrockHessian(problem), Vector::Constant(3, -1.2), {}, {});
+  EXPECT_EQ(summary.status, SolveStatus::numerical_failure);
+  EXPECT_NE(summary.reason.find("gradient is not finite"), std::string::npos);
+}
+
 // A Hessian that has no Cholesky factor, whatever the shift.
 class Unfactorable : public HessianModel {
  public:
@@ -187,10 +242,92 @@ struct PlantedFit {
   double x_distance = 0;
 };
 
+// f(θ) = ½θᵀAθ − bᵀθ, A tridiagonal and positive definite; only the first half of θ is damped.
+class Quadratic : public Problem {
+ public:
+  const Communicator& comm() const override { return comm_; }
+  Index unknowns() const override { return 70; }
+  Index damped_unknowns() const override { return 35; }
+  std::unique_ptr<Point> evaluate(const Vector& theta) const override {
+    Objective objective;
+    objective.loss = 0.5 * theta.dot(hessian() * theta) - theta.sum() + 100;
+    return std::make_unique<Point>(theta, objective);
+  }
+  Vector gradient(const Point& point) const override {
+    return hessian() * point.theta() - Vector::Ones(unknowns());
+  }
+  Vector hessian_vector(const Point&, const Vector& v) const override { return hessian() * v; }
+  Matrix hessian() const {
+    Matrix a = 3 * Matrix::Identity(unknowns(), unknowns());
+    for (Index i = 0; i + 1 < unknowns(); ++i) a(i, i + 1) = a(i + 1, i) = -1;
+    return a;
+  }
+
+ private:
+  Communicator comm_ = Communicator::world();
+};
+
+class QuadraticHessian : public HessianModel {
+ public:
+  std::string name() const override { return "exact"; }
+  void assemble(const Point&, DistributedMatrix& h) const override {
+    h.set_zero();
+    Matrix panel = Quadratic().hessian();
+    if (!h.grid()->comm().is_root()) panel.setZero();
+    h.add_reduced_panel(0, 0, panel);
+  }
+};
+
+// On a quadratic the model is right: actual and predicted decrease agree, whatever is damped.
+TEST(Newton, PredictsTheDecreaseOfAQuadraticWithPartialDamping) {
+  const Quadratic problem;
+  Recorder recorder;
+  IterationObserver* observers[] = {&recorder};
+  NewtonOptions options;
+  options.damping.initial_relative_shift = 0.5;
+  const SolveSummary summary =
+      minimise_by_newton(problem, QuadraticHessian(), Vector::Zero(70), options, observers);
+  EXPECT_EQ(summary.status, SolveStatus::converged) << summary.reason;
+  EXPECT_NEAR(recorder.records[1].ratio, 1, 1e-9);
+  EXPECT_DOUBLE_EQ(recorder.records[1].damping, 1.5);
+  // Half of the unknowns are not damped: (A + D) s = b with D = 1.5 on the first 35.
+  Matrix shifted = problem.hessian();
+  shifted.diagonal().head(35).array() += 1.5;
+  EXPECT_NEAR(recorder.records[1].step_norm, plain_step_norm(shifted), 1e-9);
+}
+
+// Shifts that Lanczos rules out are not factored: one failure, then only shifts that may work.
+TEST(Newton, FactorsNoShiftThatARitzValueRulesOut) {
+  class Indefinite : public QuadraticHessian {
+   public:
+    void assemble(const Point& point, DistributedMatrix& h) const override {
+      QuadraticHessian::assemble(point, h);
+      h.add_to_diagonal(-200, 35);
+    }
+  };
+  const Quadratic problem;
+  Recorder recorder;
+  IterationObserver* observers[] = {&recorder};
+  NewtonOptions options;
+  options.max_iterations = 1;
+  minimise_by_newton(problem, Indefinite(), Vector::Zero(70), options, observers);
+  ASSERT_EQ(recorder.records.size(), 2U);
+  // μ₀ = 1 % of the mean |diagonal| 100, × 4 until it passes 199 less a little: 4 failures without Lanczos.
+  EXPECT_DOUBLE_EQ(recorder.records[1].damping, 256);
+  EXPECT_EQ(recorder.records[1].factorisations, 2);
+}
+
 // A planted problem solved from 5 % beside its planted point.
-PlantedFit fit_planted(const Communicator& comm, AttentionVariables variables, HessianForm form) {
-  const AttentionRecipe recipe{
-      .rows = 203, .width = 5, .output_width = 3, .sequence_length = 29, .causal = true, .seed = 8};
+// Width 9, so that the Hessian of order 81 is spread over the ranks.
+PlantedFit fit_planted(const Communicator& comm, AttentionVariables variables, HessianForm form,
+                       double noise = 0) {
+  const AttentionRecipe recipe{.rows = 603,
+                               .width = 9,
+                               .output_width = 3,
+                               .sequence_length = 29,
+                               .noise = noise,
+                               .causal = true,
+                               .seed = 8};
   const PlantedAttention planted = generate_attention(Communicator::self(), recipe);
   WholeAttention whole;
   whole.a1 = whole.a2 = planted.inputs;
@@ -223,9 +360,9 @@ TEST(Newton, RecoversPlantedAttentionFromNearby) {
 
 TEST(Newton, TakesTheSamePathOnAnyNumberOfRanks) {
   const PlantedFit alone =
-      fit_planted(Communicator::self(), AttentionVariables::projected, HessianForm::exact);
+      fit_planted(Communicator::self(), AttentionVariables::projected, HessianForm::exact, 0.1);
   const PlantedFit shared =
-      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact);
+      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact, 0.1);
   ASSERT_EQ(shared.records.size(), alone.records.size());
   for (std::size_t k = 0; k < std::min<std::size_t>(6, alone.records.size()); ++k) {
     const double expected = alone.records[k].objective.loss;
@@ -237,9 +374,9 @@ TEST(Newton, TakesTheSamePathOnAnyNumberOfRanks) {
 
 TEST(Newton, GivesTheSameBitsAgain) {
   const PlantedFit once =
-      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact);
+      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact, 0.1);
   const PlantedFit again =
-      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact);
+      fit_planted(Communicator::world(), AttentionVariables::projected, HessianForm::exact, 0.1);
   EXPECT_EQ(once.summary.point->theta(), again.summary.point->theta());
 }
 

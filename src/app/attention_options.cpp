@@ -26,7 +26,9 @@ void add_attention_input(OptionTable& table, AttentionInputOptions& options) {
              "Append a column of ones to A1, A2 and A3: biases become rows and columns of X and Y.");
   table.flag("causal", options.causal, "Query j of a sequence sees its keys up to j only.");
   table.number("scale", options.scale, {}, "Factor of the logits A1 X A2ᵀ.");
-  table.number("ridge", options.ridge, {.at_least = 0}, "λ of the regulariser ½λ‖X‖² + ½λ‖Y‖².");
+  table.number("ridge", options.ridge, {.at_least = 0},
+               "λ of the regulariser ½λ‖X‖² + ½λ‖Y‖². X = 0 without a mask needs it: all rows then see the "
+               "same mean.");
   table.number_or_path(
       "weights", options.weights, {.at_least = 0},
       "w of the weighted regulariser ½‖W A1 X A2ᵀ‖² + ½‖W A3 Y‖², W = diag(w): a number for all "

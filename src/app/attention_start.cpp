@@ -82,7 +82,7 @@ Vector point_from_files(const AttentionProblem& problem, const std::vector<std::
 
 void add_start(OptionTable& table, const std::string& name, StartOptions& options) {
   std::string help =
-      "Where to begin: zero; random (logits of standard deviation about 1, outputs the size of B, from "
+      "The point: zero; random (logits of standard deviation about 1, outputs the size of B, from "
       "--seed); "
       "least-squares (X zero, Y the best one for it); or X.npy [Y.npy]. Y is not used with projected "
       "variables; "

@@ -112,17 +112,23 @@ void GenerateCommand::write(const Communicator& comm, const PlantedAttention& pl
   });
 }
 
-// A row's work for every row on every rank, and inputs, keys, target and mixed values of this rank's rows.
+// A row's work for every row on every rank, X* with its factors, and inputs, keys, target and mixed values of
+// this rank's rows.
 Index memory_bytes(const AttentionRecipe& recipe, int ranks) {
   constexpr Index copies_of_rows = 3;
   const Index columns = copies_of_rows * recipe.width + recipe.output_width;
-  return static_cast<Index>(sizeof(double)) * (2 * recipe.rows + recipe.rows / ranks * columns);
+  const Index planted = recipe.width * (3 * recipe.width + recipe.output_width);
+  return static_cast<Index>(sizeof(double)) * (2 * recipe.rows + recipe.rows / ranks * columns + planted);
 }
 
 ExitCode GenerateCommand::run(const Communicator& comm, const std::string& /*command_line*/) {
   const RunSetup setup(comm, options_.threads);
   check_memory(comm, memory_bytes(options_.recipe, comm.size()));
   const PlantedAttention planted = generate_attention(comm, options_.recipe);
+  agree_on_errors(comm, [&] {
+    if (!planted.target.allFinite() || !planted.x.allFinite())
+      throw NumericalError("the problem overflows: choose a smaller --logit-scale or --noise");
+  });
   write(comm, planted);
   if (comm.is_root()) {
     const AttentionRecipe& recipe = options_.recipe;

@@ -1,6 +1,7 @@
 // Boost reads INI files as well, but cuts a path at '#' and cannot name the line of an error.
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <system_error>
 
@@ -61,6 +62,9 @@ void add_line(const OptionTable& table, const std::string& path, Index number, c
 }  // namespace
 
 std::vector<GivenOption> read_ini_file(const OptionTable& table, const std::string& path) {
+  // Every rank reads it, which only a file allows.
+  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path))
+    throw IoError(fmt::format("{}: is not a regular file", path));
   std::ifstream file(path);
   if (!file)
     throw IoError(fmt::format("{}: cannot be read: {}", path, std::generic_category().message(errno)));

@@ -2,8 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -26,14 +30,26 @@ int checked_threads(const Communicator& comm, Index wanted) {
   return threads;
 }
 
+// Bytes of this host, or of the control group that it puts this process in.
+double memory_of_host() {
+  double bytes = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (!line.starts_with("0::")) continue;  // version 2
+    for (std::filesystem::path group = line.substr(3); !group.empty(); group = group.parent_path()) {
+      std::ifstream limit("/sys/fs/cgroup" / group.relative_path() / "memory.max");
+      double most = 0;
+      if (limit >> most) bytes = std::min(bytes, most);
+      if (group == group.parent_path()) break;
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 void add_threads(OptionTable& table, Index& threads) {
-  Option& option =
-      table.integer("threads", threads, {.at_least = 0, .at_most = 4096}, "Threads a rank; 0: its cores.");
-  option.value = [&threads]() -> std::optional<OptionValue> {
-    return threads > 0 ? std::optional<OptionValue>(threads) : std::nullopt;
-  };
+  table.integer("threads", threads, {.at_least = 0, .at_most = 4096}, "Threads a rank; 0: its cores.");
 }
 
 void add_config(OptionTable& table, std::string& config) {
@@ -70,8 +86,7 @@ void check_memory(const Communicator& comm, Index bytes) {
   for (std::size_t rank = 0; rank < hosts.size(); ++rank) {
     if (hosts[rank] == host_name()) needed += static_cast<double>(needs[rank]);
   }
-  const double present =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double present = memory_of_host();
   agree_on_errors(comm, [&] {
     if (needed > present) throw_out_of_memory(bytes);
   });

@@ -17,6 +17,7 @@
 #include "run_setup.hpp"
 #include "solve_options.hpp"
 #include "solve_output.hpp"
+#include "stop_signal.hpp"
 
 namespace attnewton {
 namespace {
@@ -97,6 +98,10 @@ std::vector<InputFile> SolveCommand::hash_inputs(const Communicator& comm) const
       inputs.push_back({option, path, file_hash(path)});
     for (const std::string& path : start_files(options_.start))
       inputs.push_back({inputs.back().option == "init" ? "init-y" : "init", path, file_hash(path)});
+    if (!options_.reference_x.empty()) {
+      inputs.push_back({"reference-x", options_.reference_x, file_hash(options_.reference_x)});
+      inputs.push_back({"reference-y", options_.reference_y, file_hash(options_.reference_y)});
+    }
   });
   return inputs;
 }
@@ -136,8 +141,11 @@ void SolveCommand::open_watchers(const Communicator& comm, Watchers& watchers) c
 SolveSummary SolveCommand::minimise(const AttentionProblem& problem, Watchers& watchers,
                                     const Vector& start) const {
   const AttentionHessian hessian(problem, options_.hessian);
+  const StopSignal stop_signal;
+  NewtonOptions newton = options_.newton;
+  newton.stop_requested = StopSignal::came;
   try {
-    SolveSummary summary = minimise_by_newton(problem, hessian, start, options_.newton, watchers.observers());
+    SolveSummary summary = minimise_by_newton(problem, hessian, start, newton, watchers.observers());
     if (watchers.table) watchers.table->finish();
     return summary;
   } catch (const std::bad_alloc&) {
@@ -157,6 +165,7 @@ void SolveCommand::draw(const Communicator& comm, const Watchers& watchers, cons
 
 ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_line) {
   const RunSetup setup(comm, options_.threads);
+  options_.threads = setup.threads();  // as used, for effective.ini and result.json
   AttentionInput input = load(comm);
   const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables);
   check_memory(comm, attention_memory_bytes(problem));
@@ -193,7 +202,12 @@ ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_
   say(comm, options_.console.verbose ? timing_table(result.timing) : timing_line(result.timing));
   say(comm, fmt::format("Results are in {}; at most {} of memory were in use on a rank.", options_.out,
                         bytes_text(result.peak_memory_bytes)));
-  return exit_code_of(result.status);
+  const ExitCode code = exit_code_of(result.status);
+  if (code != ExitCode::success && comm.is_root()) {
+    fmt::print(stderr, "attnewton: {}: {}; the last point is in {}\n", to_string(result.status),
+               result.reason, options_.out);
+  }
+  return code;
 }
 
 }  // namespace

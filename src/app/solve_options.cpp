@@ -20,8 +20,9 @@ void add_method(OptionTable& table, SolveOptions& options) {
   table.number("tolerance", options.newton.tolerance, {.at_least = 0, .at_most = 1},
                "Converged when the gradient's norm fell to this share of its first.");
   table.integer("max-iterations", options.newton.max_iterations, {.at_least = 0}, "Steps at most.");
-  table.duration("time-limit", options.newton.time_limit_seconds,
-                 "Stop after this time: seconds, h:mm:ss, or none.");
+  table.duration(
+      "time-limit", options.newton.time_limit_seconds,
+      "End before an iteration that would pass this time since the solve began: seconds, h:mm:ss, or none.");
 }
 
 void add_damping(OptionTable& table, DampingOptions& damping) {

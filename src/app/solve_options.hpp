@@ -18,7 +18,7 @@ enum class SolveMethod { newton };
 struct SolveOptions {
   AttentionInputOptions input;
   AttentionVariables variables = AttentionVariables::projected;
-  StartOptions start{{"zero"}, 1};
+  StartOptions start{{"least-squares"}, 1};
   SolveMethod method = SolveMethod::newton;
   HessianForm hessian = HessianForm::exact;
   NewtonOptions newton;

@@ -19,7 +19,9 @@ void begin_output(const Communicator& comm, const std::string& folder, const Opt
     if (!comm.is_root()) return;
     make_directories(folder);
     std::error_code ignored;
-    std::filesystem::remove(path_in(folder, "result.json"), ignored);
+    // An older x.npy stays until a new one replaces it: this solve may have started from it.
+    for (const char* name : {"result.json", "convergence.png"})
+      std::filesystem::remove(path_in(folder, name), ignored);
     write_file_atomically(path_in(folder, "effective.ini"), table.ini_text());
   });
 }
@@ -46,17 +48,19 @@ std::string closing_words(const SolveResult& result) {
       fmt::format("{} iteration{}", result.iterations, result.iterations == 1 ? "" : "s");
   std::string words = result.status == SolveStatus::converged
                           ? fmt::format("Converged after {}", iterations)
-                          : fmt::format("Not converged after {} ({})", iterations, result.reason);
+                          : fmt::format("{} after {} ({})",
+                                        result.status == SolveStatus::stopped ? "Stopped" : "Not converged",
+                                        iterations, result.reason);
   words +=
       fmt::format(": gradient at {:.1e} of its first norm, relative residual {:.2e}, loss {:.6e}, {:.2f} s.",
                   fell_to, result.objective.relative_residual, result.objective.loss, result.seconds);
   if (result.reference) {
+    const ReferenceErrors& errors = *result.reference;
     words += fmt::format(
-        "\nAgainst the reference: logits within {:.1e}, X within {:.1e} on what the data sees ({:.1e} in "
-        "all), Y "
-        "within {:.1e} (relative).",
-        result.reference->logit_error, result.reference->x_error_seen, result.reference->x_error,
-        result.reference->y_error);
+        "\nAgainst the reference, relative: logits within {:.1e}; on what the data sees X within {:.1e} and "
+        "Y within "
+        "{:.1e} (in all {:.1e} and {:.1e}).",
+        errors.logit_error, errors.x_error_seen, errors.y_error_seen, errors.x_error, errors.y_error);
   }
   return words;
 }

@@ -7,37 +7,29 @@
 #include "attnewton/parallel/threads.hpp"
 
 #include "scalapack.hpp"
+#include "scalapack_threads.hpp"
 
 namespace attnewton {
-namespace {
-
-// A rank's share below this is factored sooner by one thread than OpenBLAS takes to wake others.
-constexpr Index share_worth_threads = Index{512} * 512;
-
-int threads_for(const DistributedMatrix& matrix) {
-  return matrix.local().size() < share_worth_threads ? 1 : thread_limit();
-}
-
-}  // namespace
 
 std::optional<DistributedCholesky> DistributedCholesky::factor(const DistributedMatrix& h, double shift,
                                                                Index shifted) {
   require(h.rows() == h.columns() && h.rows() > 0, "Cholesky: a square matrix");
   const Communicator& comm = h.grid()->comm();
   // ScaLAPACK is not guaranteed to come back from NaN with info > 0.
-  const bool finite = std::isfinite(h.local().sum()) && std::isfinite(shift);
+  const bool finite = h.local().allFinite() && std::isfinite(shift);
   if (comm.min(Index{finite ? 1 : 0}) == 0) return std::nullopt;
 
   DistributedMatrix factor = h;
   factor.add_to_diagonal(shift, shifted);
-  const BlasThreads threads(threads_for(factor));
+  const BlasThreads threads(scalapack_threads(factor));
   const int n = static_cast<int>(h.rows());
   const int one = 1;
   int info = 0;
   pdpotrf_("L", &n, factor.local().data(), &one, &one, factor.descriptor().data(), &info);
-  require(info >= 0, "pdpotrf accepts its arguments");
   // Only the process rows and columns that met the bad pivot are sure to know of it.
-  if (comm.max(Index{info}) > 0) return std::nullopt;
+  const Index worst = comm.max(Index{info});
+  require(comm.min(Index{info}) >= 0, "pdpotrf accepts its arguments");
+  if (worst > 0) return std::nullopt;
   return DistributedCholesky(std::move(factor));
 }
 
@@ -47,7 +39,7 @@ Vector DistributedCholesky::solve(const Vector& rhs) const {
   for (Index j = 0; j < b.local().cols(); ++j) {
     for (Index i = 0; i < b.local().rows(); ++i) b.local()(i, j) = rhs[b.global_row(i)];
   }
-  const BlasThreads threads(threads_for(factor_));
+  const BlasThreads threads(scalapack_threads(factor_));
   const int n = static_cast<int>(rhs.size());
   const int one = 1;
   int info = 0;

@@ -9,6 +9,7 @@
 #include "attnewton/core/error.hpp"
 
 #include "scalapack.hpp"
+#include "scalapack_threads.hpp"
 
 namespace attnewton {
 namespace {
@@ -123,6 +124,7 @@ void subtract_outer_product(DistributedMatrix& c, const DistributedMatrix& z) {
   const int n = scalapack_int(c.rows());
   const int k = scalapack_int(z.columns());
   if (n == 0 || k == 0) return;
+  const BlasThreads threads(scalapack_threads(c));
   const int one = 1;
   const double minus = -1;
   const double plus = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include <Eigen/Eigenvalues>
@@ -46,7 +47,10 @@ double smallest_ritz_value(const DistributedMatrix& h, Index steps) {
   ritz.computeFromTridiagonal(Eigen::Map<const Vector>(diagonal.data(), size),
                               Eigen::Map<const Vector>(off_diagonal.data(), size - 1),
                               Eigen::EigenvaluesOnly);
-  return ritz.eigenvalues().minCoeff();
+  // One number for all ranks, however their processors round.
+  double smallest = ritz.eigenvalues().minCoeff();
+  h.grid()->comm().broadcast(std::span<double>(&smallest, 1));
+  return smallest;
 }
 
 }  // namespace attnewton

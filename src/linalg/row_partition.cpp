@@ -34,13 +34,15 @@ Index nearest_row(const std::vector<double>& work_before, double target) {
   return (target - *before <= *at - target ? before : at) - work_before.begin();
 }
 
+// `work_before` rises along the preferred rows too.
 Index nearest_preferred(const std::vector<double>& work_before, std::span<const Index> preferred,
                         double target) {
-  const auto closer = [&](Index a, Index b) {
-    return std::abs(work_before[static_cast<std::size_t>(a)] - target) <
-           std::abs(work_before[static_cast<std::size_t>(b)] - target);
-  };
-  return *std::min_element(preferred.begin(), preferred.end(), closer);
+  const auto work = [&](Index row) { return work_before[static_cast<std::size_t>(row)]; };
+  const auto after = std::lower_bound(preferred.begin(), preferred.end(), target,
+                                      [&](Index row, double wanted) { return work(row) < wanted; });
+  if (after == preferred.begin()) return *after;
+  if (after == preferred.end()) return *std::prev(after);
+  return target - work(*std::prev(after)) <= work(*after) - target ? *std::prev(after) : *after;
 }
 
 Index rounded_to_granule(Index row, Index rows, const CutRules& rules) {

@@ -24,6 +24,23 @@ Failure run_and_catch(const std::function<void()>& work) {
     return {true, ExitCode::numerical_failure, "out of memory: use more ranks or nodes, or fewer rows"};
   } catch (const std::exception& error) {
     return {true, ExitCode::internal, error.what()};
+  } catch (...) {
+    return {true, ExitCode::internal, "an exception of unknown type"};
+  }
+}
+
+[[noreturn]] void throw_typed(ExitCode code, const std::string& message) {
+  switch (code) {
+    case ExitCode::usage:
+      throw UsageError(message);
+    case ExitCode::bad_data:
+      throw DataError(message);
+    case ExitCode::numerical_failure:
+      throw NumericalError(message);
+    case ExitCode::io:
+      throw IoError(message);
+    default:
+      throw Error(code, message);
   }
 }
 
@@ -40,7 +57,7 @@ void agree_on_errors(const Communicator& comm, const std::function<void()>& work
   comm.broadcast(std::span<Index>(&code, 1), speaker);
   std::string message = comm.broadcast(mine.message, speaker);
   if (failed < comm.size()) message += " (on rank " + std::to_string(speaker) + ")";
-  throw Error(static_cast<ExitCode>(code), message);
+  throw_typed(static_cast<ExitCode>(code), message);
 }
 
 }  // namespace attnewton

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <limits>
+#include <numeric>
 
 #include "attnewton/core/error.hpp"
 
@@ -126,8 +126,10 @@ std::vector<std::string> Communicator::all_gather(const std::string& text) const
 void Communicator::reduce_scatter_sum(std::span<const double> send, std::span<double> receive,
                                       std::span<const int> counts) const {
   require(static_cast<int>(counts.size()) == size_, "reduce_scatter_sum: one count a rank");
-  require(static_cast<int>(receive.size()) == counts[static_cast<std::size_t>(rank_)],
+  require(static_cast<Index>(receive.size()) == Index{counts[static_cast<std::size_t>(rank_)]},
           "reduce_scatter_sum: receive holds this rank's part");
+  require(static_cast<Index>(send.size()) == std::accumulate(counts.begin(), counts.end(), Index{0}),
+          "reduce_scatter_sum: send holds a part for each rank");
   MPI_Reduce_scatter(send.data(), receive.data(), counts.data(), MPI_DOUBLE, MPI_SUM, handle_);
 }
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 #include <oneapi/tbb/global_control.h>
@@ -25,6 +26,24 @@ int openblas_threads() {
   return get != nullptr ? get() : 1;
 }
 
+// The CPUs of this process' affinity mask; none if the system will not say. Kernels built for many CPUs want
+// long masks.
+std::vector<int> allowed_cpus() {
+  for (int capacity = CPU_SETSIZE; capacity <= (1 << 20); capacity *= 2) {
+    cpu_set_t* mask = CPU_ALLOC(capacity);
+    if (mask == nullptr) return {};
+    const std::size_t bytes = CPU_ALLOC_SIZE(capacity);
+    std::vector<int> cpus;
+    const bool known = sched_getaffinity(0, bytes, mask) == 0;
+    for (int cpu = 0; known && cpu < capacity; ++cpu) {
+      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, mask)) cpus.push_back(cpu);
+    }
+    CPU_FREE(mask);
+    if (known) return cpus;
+  }
+  return {};
+}
+
 void set_openblas_threads(int threads) {
   if (auto* set = blas_symbol<void(int)>("openblas_set_num_threads")) set(threads);
 }
@@ -32,23 +51,16 @@ void set_openblas_threads(int threads) {
 }  // namespace
 
 int cores_of_rank(const Communicator& comm) {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return 1;
-  const int cores = CPU_COUNT(&mask);
-  int first = 0;
-  while (first < CPU_SETSIZE && !CPU_ISSET(first, &mask)) ++first;
+  const std::vector<int> mine = allowed_cpus();
+  std::string mask;
+  for (const int cpu : mine) mask += fmt::format("{},", cpu);
 
-  // Ranks with the same first core on the same host share one mask.
   MPI_Comm node = MPI_COMM_NULL;
   MPI_Comm_split_type(comm.handle(), MPI_COMM_TYPE_SHARED, comm.rank(), MPI_INFO_NULL, &node);
-  MPI_Comm same_mask = MPI_COMM_NULL;
-  MPI_Comm_split(node, first, comm.rank(), &same_mask);
-  int sharers = 1;
-  MPI_Comm_size(same_mask, &sharers);
-  MPI_Comm_free(&same_mask);
+  const std::vector<std::string> masks = Communicator(node).all_gather(mask);
   MPI_Comm_free(&node);
-  return std::max(1, cores / sharers);
+  const auto sharers = std::count(masks.begin(), masks.end(), mask);
+  return std::max(1, static_cast<int>(mine.size()) / static_cast<int>(sharers));
 }
 
 std::optional<std::string> binding_warning(int threads, int cores) {

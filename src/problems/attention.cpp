@@ -19,32 +19,68 @@ constexpr const char* singular_message =
     "give a "
     "--ridge (1e-4 is a good start)";
 
+constexpr const char* overflow_message =
+    "the loss or the matrix that gives Y overflows: weights, values or target are too large";
+
 // Below this reciprocal condition number the system for Y has lost all digits.
 constexpr double smallest_reciprocal_condition = 1e-15;
 
-void check_shapes(const AttentionData& data) {
-  const auto differ = [](const char* what, Index a, Index b) {
-    return DataError(fmt::format("{}: {} and {}", what, a, b));
-  };
-  if (data.queries.rows() != data.target.rows()) {
-    throw differ("A1 and B have different numbers of rows", data.queries.rows(), data.target.rows());
-  }
-  if (!data.values_are_keys && data.separate_values.rows() != data.keys.rows()) {
-    throw differ("A2 and A3 have different numbers of rows", data.keys.rows(), data.separate_values.rows());
-  }
+[[noreturn]] void throw_unequal(const char* what, Index a, Index b) {
+  throw DataError(fmt::format("{}: {} and {}", what, a, b));
+}
+
+void check_sequences(const AttentionData& data) {
+  Index next = 0;
   for (const LocalSequence& sequence : data.sequences) {
-    if (data.causal && sequence.first_position + sequence.queries.size() > sequence.keys.size()) {
-      throw differ("a causal mask needs a key for every query of a sequence",
-                   sequence.first_position + sequence.queries.size(), sequence.keys.size());
-    }
+    if (sequence.queries.begin != next || sequence.queries.empty())
+      throw_unequal("a sequence's queries must follow those before it", next, sequence.queries.begin);
+    next = sequence.queries.end;
+    if (sequence.keys.empty() || sequence.keys.begin < 0 || sequence.keys.end > data.keys.rows())
+      throw_unequal("a sequence's keys must be one or more of the local ones", sequence.keys.begin,
+                    sequence.keys.end);
+    const Index last = sequence.first_position + sequence.queries.size();
+    if (data.causal && last > sequence.keys.size())
+      throw_unequal("a causal mask needs a key for every query of a sequence", last, sequence.keys.size());
   }
-  if (data.query_width() < 1 || data.key_width() < 1 || data.value_width() < 1 || data.output_width() < 1) {
+  if (next != data.queries.rows())
+    throw_unequal("the sequences must hold every local query", next, data.queries.rows());
+}
+
+void check_shapes(const AttentionData& data) {
+  if (data.queries.rows() != data.target.rows())
+    throw_unequal("A1 and B have different numbers of rows", data.queries.rows(), data.target.rows());
+  if (!data.values_are_keys && data.separate_values.rows() != data.keys.rows())
+    throw_unequal("A2 and A3 have different numbers of rows", data.keys.rows(), data.separate_values.rows());
+  if (data.query_width() < 1 || data.key_width() < 1 || data.value_width() < 1 || data.output_width() < 1)
     throw DataError("an input has no columns");
+  check_sequences(data);
+}
+
+void check_regulariser(const AttentionData& data, const RegulariserOptions& options) {
+  if (!(options.ridge >= 0) || !std::isfinite(options.ridge))
+    throw UsageError("the ridge must be a finite number of at least 0");
+  if (options.query_weights.size() == 0 && options.key_weights.size() == 0) return;
+  if (options.query_weights.size() != data.queries.rows())
+    throw_unequal("weights and queries differ in number", options.query_weights.size(), data.queries.rows());
+  if (options.key_weights.size() != data.keys.rows())
+    throw_unequal("weights and keys differ in number", options.key_weights.size(), data.keys.rows());
+  if (!options.query_weights.allFinite() || !options.key_weights.allFinite())
+    throw DataError("a weight is not finite");
+}
+
+// All ranks must bring the same widths: the lengths of what they reduce depend on them.
+void check_widths_agree(const Communicator& comm, const AttentionData& data) {
+  for (const Index width : {data.query_width(), data.key_width(), data.value_width(), data.output_width()}) {
+    if (comm.min(width) != comm.max(width)) throw DataError("the ranks' inputs differ in width");
   }
 }
 
-AttentionData checked(const Communicator& comm, AttentionData data) {
-  agree_on_errors(comm, [&] { check_shapes(data); });
+AttentionData checked(const Communicator& comm, AttentionData data, const RegulariserOptions& regulariser) {
+  agree_on_errors(comm, [&] {
+    check_shapes(data);
+    check_regulariser(data, regulariser);
+  });
+  check_widths_agree(comm, data);
   return data;
 }
 
@@ -62,6 +98,10 @@ Matrix solve_with_factor(const Matrix& lower, const Matrix& rhs) {
   return solution;
 }
 
+std::span<double> entries(Matrix& matrix) {
+  return {matrix.data(), static_cast<std::size_t>(matrix.size())};
+}
+
 Objective not_finite() {
   const double infinity = std::numeric_limits<double>::infinity();
   return {infinity, infinity, infinity};
@@ -72,7 +112,7 @@ Objective not_finite() {
 AttentionProblem::AttentionProblem(const Communicator& comm, AttentionData data,
                                    const RegulariserOptions& regulariser, AttentionVariables variables)
     : comm_(comm),
-      data_(checked(comm, std::move(data))),
+      data_(checked(comm, std::move(data), regulariser)),
       tiles_(make_tiles(data_.sequences, data_.causal)),
       regulariser_(comm, data_, regulariser),
       variables_(variables) {
@@ -103,9 +143,11 @@ AttentionProblem::NormalEquations AttentionProblem::normal_equations(const Matri
 
 Matrix AttentionProblem::least_squares_y(const Matrix& x) const {
   const NormalEquations equations = normal_equations(mixed_values(data_, tiles_, x));
-  const Matrix factor = factor_or_empty(equations.gram);
+  const Matrix factor = agreed_factor(equations.gram);
   if (factor.size() == 0) throw NumericalError(singular_message);
-  return solve_with_factor(factor, equations.cross);
+  Matrix y = solve_with_factor(factor, equations.cross);
+  comm_.broadcast(entries(y));
+  return y;
 }
 
 std::unique_ptr<Point> AttentionProblem::evaluate(const Vector& theta) const {
@@ -113,29 +155,23 @@ std::unique_ptr<Point> AttentionProblem::evaluate(const Vector& theta) const {
   const Matrix x = ConstMatrixView(theta.data(), data_.query_width(), data_.key_width());
   Matrix mixed = mixed_values(data_, tiles_, x);
   NormalEquations equations = normal_equations(mixed);
-  if (!equations.gram.allFinite()) {
-    return std::make_unique<AttentionPoint>(theta, not_finite(),
-                                            "the logits overflow: start with smaller weights");
+  if (!equations.gram.allFinite() || !equations.cross.allFinite()) {
+    return std::make_unique<AttentionPoint>(theta, not_finite(), overflow_message);
   }
-  Matrix factor = factor_or_empty(equations.gram);
+  Matrix factor = agreed_factor(equations.gram);
+  if (factor.size() == 0) return std::make_unique<AttentionPoint>(theta, not_finite(), singular_message);
   Matrix y;
   if (variables_ == AttentionVariables::joint) {
     y = ConstMatrixView(theta.data() + unknowns_x(), data_.value_width(), data_.output_width());
-  } else if (factor.size() == 0) {
-    return std::make_unique<AttentionPoint>(theta, not_finite(), singular_message);
   } else {
     y = solve_with_factor(factor, equations.cross);
+    comm_.broadcast(entries(y));
   }
 
   Matrix residual = product_by_rows(mixed, y) - data_.target;
-  const double residual_squared = comm_.sum(inner_product(residual, residual));
-  Objective objective;
-  objective.data_loss = 0.5 * residual_squared;
-  objective.loss = objective.data_loss + regulariser_.value(x, y);
-  objective.relative_residual = std::sqrt(residual_squared / target_norm_squared_);
-
-  auto point = std::make_unique<AttentionPoint>(theta, objective,
-                                                std::isfinite(objective.loss) ? "" : "the loss overflows");
+  const Objective objective = objective_of(x, y, residual);
+  auto point =
+      std::make_unique<AttentionPoint>(theta, objective, objective.is_finite() ? "" : overflow_message);
   point->x = x;
   point->y = std::move(y);
   point->mixed = std::move(mixed);
@@ -143,6 +179,27 @@ std::unique_ptr<Point> AttentionProblem::evaluate(const Vector& theta) const {
   point->gram_y = std::move(equations.gram);
   point->factor_y = std::move(factor);
   return point;
+}
+
+Objective AttentionProblem::objective_of(const Matrix& x, const Matrix& y, const Matrix& residual) const {
+  const double residual_squared = comm_.sum(inner_product(residual, residual));
+  Objective objective;
+  objective.data_loss = 0.5 * residual_squared;
+  objective.loss = objective.data_loss + regulariser_.value(x, y);
+  objective.relative_residual =
+      residual_squared > 0 ? std::sqrt(residual_squared) / std::sqrt(target_norm_squared_) : 0;
+  // Ranks on unlike processors may round unlike; what decides must be one number.
+  double values[] = {objective.loss, objective.data_loss, objective.relative_residual};
+  comm_.broadcast(std::span<double>(values));
+  return {values[0], values[1], values[2]};
+}
+
+// The lower Cholesky factor of K_y that rank 0 found, or an empty matrix if any rank found none.
+Matrix AttentionProblem::agreed_factor(const Matrix& gram) const {
+  Matrix factor = factor_or_empty(gram);
+  if (comm_.min(Index{factor.size()}) == 0) return {};
+  comm_.broadcast(entries(factor));
+  return factor;
 }
 
 Vector AttentionProblem::hessian_vector(const Point& base, const Vector& v) const {

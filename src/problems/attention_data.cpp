@@ -1,6 +1,8 @@
 #include "attnewton/problems/attention_data.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 
 #include <fmt/format.h>
 
@@ -9,8 +11,7 @@
 namespace attnewton {
 namespace {
 
-// Upper bounds of a tile: rows enough for BLAS-3's speed, scores few enough for 8 MiB.
-constexpr Index most_tile_rows = 64;
+// Fewer rows than this leave BLAS-3 no speed; beyond 2^17 keys a tile's scores grow with the keys instead.
 constexpr Index fewest_tile_rows = 8;
 constexpr Index most_tile_scores = Index{1} << 20;
 
@@ -68,7 +69,8 @@ AttentionShare share_of_rank(std::span<const SequenceRows> sequences, const RowP
 }
 
 Index tile_rows(Index keys) {
-  return std::clamp(most_tile_scores / std::max<Index>(1, keys), fewest_tile_rows, most_tile_rows);
+  const auto rows = std::clamp(most_tile_scores / std::max<Index>(1, keys), fewest_tile_rows, most_tile_rows);
+  return static_cast<Index>(std::bit_floor(static_cast<std::uint64_t>(rows)));
 }
 
 std::vector<AttentionTile> make_tiles(std::span<const LocalSequence> sequences, bool causal) {

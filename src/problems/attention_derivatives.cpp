@@ -46,7 +46,9 @@ Vector AttentionProblem::gradient(const Point& base) const {
     comm_.sum(gradient_y);
     gradient_y += regulariser_.gram_y() * point.y;
   }
-  return theta_of(gradient_x, gradient_y);
+  Vector gradient = theta_of(gradient_x, gradient_y);
+  comm_.broadcast(std::span<double>(gradient.data(), static_cast<std::size_t>(gradient.size())));
+  return gradient;
 }
 
 AttentionProblem::Direction AttentionProblem::hessian_times(const AttentionPoint& point, const Matrix& dx,

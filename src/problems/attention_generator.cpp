@@ -58,9 +58,8 @@ PlantedAttention generate_attention(const Communicator& comm, const AttentionRec
 
   // Ranks get whole tiles, so that a tile is computed alike, bit for bit, whoever computes it.
   const auto sequences = sequences_from_offsets(planted.offsets, planted.offsets);
-  const Index granule = tile_rows(sequences.front().keys.size());
   const RowPartition partition =
-      partition_queries(sequences, recipe.causal, recipe.width, comm.size(), granule);
+      partition_queries(sequences, recipe.causal, recipe.width, comm.size(), most_tile_rows);
   const AttentionShare share = share_of_rank(sequences, partition, comm.rank());
   planted.rows = share.queries;
 

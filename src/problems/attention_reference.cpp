@@ -27,18 +27,24 @@ Matrix projector_onto_range(const Matrix& gram) {
   return projector;
 }
 
-// Gram matrix of the keys, centred within each sequence.
-Matrix centred_key_gram(const Communicator& comm, const AttentionData& data) {
-  Matrix gram = Matrix::Zero(data.key_width(), data.key_width());
+// Gram matrix of key rows (keys or values), each sequence's changed by `prepare` first, summed over ranks.
+template <class Prepare>
+Matrix gram_of_sequences(const Communicator& comm, const AttentionData& data, const Matrix& rows,
+                         Prepare&& prepare) {
+  Matrix gram = Matrix::Zero(rows.cols(), rows.cols());
   for (const LocalSequence& sequence : data.sequences) {
     if (!sequence.owns_keys) continue;
-    Matrix keys = data.keys.middleRows(sequence.keys.begin, sequence.keys.size());
-    const Eigen::RowVectorXd mean = keys.colwise().mean();
-    keys.rowwise() -= mean;
-    gram += transpose_product(keys, keys);
+    Matrix own = rows.middleRows(sequence.keys.begin, sequence.keys.size());
+    prepare(own);
+    gram += transpose_product(own, own);
   }
   comm.sum(gram);
   return gram;
+}
+
+void centre(Matrix& rows) {
+  const Eigen::RowVectorXd mean = rows.colwise().mean();
+  rows.rowwise() -= mean;
 }
 
 // Σ over rows and visible keys of (logit − the row's mean)², for the logits of X.
@@ -74,14 +80,19 @@ ReferenceErrors errors_against_reference(const AttentionProblem& problem, const 
   Matrix query_gram = transpose_product(data.queries, data.queries);
   problem.comm().sum(query_gram);
   const Matrix p1 = projector_onto_range(query_gram);
-  const Matrix p2 = projector_onto_range(centred_key_gram(problem.comm(), data));
+  const Matrix p2 = projector_onto_range(gram_of_sequences(problem.comm(), data, data.keys, centre));
+
+  const Matrix p3 =
+      projector_onto_range(gram_of_sequences(problem.comm(), data, data.values(), [](const Matrix&) {}));
 
   ReferenceErrors errors;
   errors.x_error = relative(difference.norm(), x_reference.norm());
   errors.x_error_seen = relative((p1 * difference * p2).norm(), (p1 * x_reference * p2).norm());
   errors.logit_error = std::sqrt(
       relative(centred_logits_squared(problem, difference), centred_logits_squared(problem, x_reference)));
-  errors.y_error = relative((point.y - y_reference).norm(), y_reference.norm());
+  const Matrix y_difference = point.y - y_reference;
+  errors.y_error = relative(y_difference.norm(), y_reference.norm());
+  errors.y_error_seen = relative((p3 * y_difference).norm(), (p3 * y_reference).norm());
   return errors;
 }
 

@@ -21,7 +21,6 @@ Matrix weighted_gram(const Matrix& a, const Vector& weights, Range range) {
 AttentionRegulariser::AttentionRegulariser(const Communicator& comm, const AttentionData& data,
                                            const RegulariserOptions& options)
     : comm_(comm), ridge_(options.ridge), is_weighted_(comm.max(Index{options.query_weights.size()}) > 0) {
-  if (!(ridge_ >= 0)) throw UsageError("the ridge must not be negative");
   const Index d3 = data.value_width();
   gram_y_ = Matrix::Zero(d3, d3);
   if (is_weighted_) {

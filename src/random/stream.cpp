@@ -18,9 +18,9 @@ Philox::ctr_type words_at(std::uint64_t seed, RandomPurpose purpose, std::uint64
   return Philox{}(counter, key);
 }
 
-// 53 random bits and a half: never 0, never 1.
+// 52 random bits and a half: never 0, never 1 (one bit more would round to 1).
 double open_unit(std::uint64_t word) {
-  return (static_cast<double>(word >> 11) + 0.5) * 0x1p-53;
+  return (static_cast<double>(word >> 12) + 0.5) * 0x1p-52;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ std::string mpi_library_version() {
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
   int length = 0;
   MPI_Get_library_version(text.data(), &length);
-  return {text.data(), static_cast<std::size_t>(length)};
+  return text.data();  // `length` may count the terminator
 }
 
 std::vector<std::string> hosts_of(const Communicator& comm) {
@@ -71,7 +71,8 @@ Json reference_json(const ReferenceErrors& errors) {
   return {{"x_error", json_number(errors.x_error)},
           {"x_error_seen", json_number(errors.x_error_seen)},
           {"logit_error", json_number(errors.logit_error)},
-          {"y_error", json_number(errors.y_error)}};
+          {"y_error", json_number(errors.y_error)},
+          {"y_error_seen", json_number(errors.y_error_seen)}};
 }
 
 Json sizes_json(const std::vector<std::pair<std::string, Index>>& sizes) {

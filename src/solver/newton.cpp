@@ -24,7 +24,8 @@ constexpr double roundings_of_loss = 64;
 struct Trial {
   std::unique_ptr<Point> point;
   double step_norm = 0;
-  double ratio = 0;  // actual over predicted decrease
+  double ratio = 0;             // actual over predicted decrease
+  bool below_rounding = false;  // both decreases are too small to be told from none
 };
 
 // One solve: what the steps share, and the verbs that the loop in minimise_by_newton is made of.
@@ -49,14 +50,23 @@ class NewtonSolve {
   }
 
   bool is_converged() const { return relative_gradient() <= options_.tolerance; }
+  bool is_stationary() const { return gradient_norm_ == 0; }
+  // Nothing that the last step promised, for loss or gradient, could be seen.
+  bool is_at_rounding() const { return at_rounding_; }
+  bool is_gradient_finite() const { return std::isfinite(gradient_norm_); }
+  bool is_told_to_stop() const {
+    const bool told = options_.stop_requested && options_.stop_requested();
+    return problem_.comm().max(Index{told ? 1 : 0}) > 0;
+  }
   bool is_out_of_iterations() const { return record_.iteration >= options_.max_iterations; }
   // All ranks must agree although their clocks do not.
   bool is_out_of_time() const {
     return std::isfinite(options_.time_limit_seconds) &&
-           problem_.comm().max(watch_.seconds()) >= options_.time_limit_seconds;
+           problem_.comm().max(watch_.seconds() + last_iteration_seconds_) >= options_.time_limit_seconds;
   }
 
   void assemble_hessian() {
+    iteration_watch_.restart();
     const TimingScope timing("hessian");
     hessian_.assemble(*point_, h_);
     smallest_ritz_.reset();
@@ -90,6 +100,8 @@ class NewtonSolve {
     ++record_.iteration;
     compute_gradient();
     damping_->adapt_after(trial.ratio, gradient_norm_ / norm_before);
+    at_rounding_ = trial.below_rounding && gradient_norm_ > 0.5 * norm_before;
+    last_iteration_seconds_ = iteration_watch_.seconds();
   }
 
   void report() {
@@ -147,18 +159,30 @@ class NewtonSolve {
     Trial trial;
     trial.point = evaluate(point_->theta() + step);
     trial.step_norm = step.norm();
-    trial.ratio = decrease_ratio(trial.point->objective(), predicted);
+    rate(trial, predicted);
     return trial;
   }
 
-  double decrease_ratio(const Objective& trial, double predicted) const {
-    if (!trial.is_finite() || !(predicted > 0)) return -1;
-    const double loss = point_->objective().loss;
-    const double actual = loss - trial.loss;
-    const double noise = roundings_of_loss * std::numeric_limits<double>::epsilon() * std::abs(loss);
-    if (predicted <= noise && std::abs(actual) <= noise)
-      return 1;  // the model is right as far as can be seen
-    return actual / predicted;
+  void rate(Trial& trial, double predicted) const {
+    const Objective& objective = trial.point->objective();
+    const double actual = point_->objective().loss - objective.loss;
+    if (!objective.is_finite() || !(predicted > 0)) {
+      trial.ratio = -1;
+    } else if (predicted <= rounding_of_loss() && std::abs(actual) <= rounding_of_loss()) {
+      trial.ratio = 1;  // the model is right as far as can be seen
+      trial.below_rounding = true;
+    } else {
+      trial.ratio = actual / predicted;
+    }
+  }
+
+  // Of the loss itself and, when the fit is all but exact, of the residual that it is the square of.
+  double rounding_of_loss() const {
+    const Objective& objective = point_->objective();
+    const double unit = roundings_of_loss * std::numeric_limits<double>::epsilon();
+    const double residual = objective.relative_residual;
+    const double target_squared = residual > 0 ? objective.data_loss / (residual * residual) : 0;
+    return unit * std::abs(objective.loss) + unit * unit * target_squared;
   }
 
   const Problem& problem_;
@@ -166,6 +190,9 @@ class NewtonSolve {
   const NewtonOptions& options_;
   std::span<IterationObserver* const> observers_;
   Stopwatch watch_;
+  Stopwatch iteration_watch_;
+  double last_iteration_seconds_ = 0;
+  bool at_rounding_ = false;
   DistributedMatrix h_;
   std::unique_ptr<Point> point_;
   Vector gradient_;
@@ -176,6 +203,50 @@ class NewtonSolve {
   SolveSummary summary_;
 };
 
+struct End {
+  SolveStatus status;
+  std::string reason;
+};
+
+// Why the solve ends here, if it does. Every rank comes to the same answer.
+std::optional<End> reason_to_end(const NewtonSolve& solve, const NewtonOptions& options) {
+  const std::string state = fmt::format("the gradient at {:.1e} of its first norm, tolerance {:.1e}",
+                                        solve.relative_gradient(), options.tolerance);
+  if (!solve.is_gradient_finite()) {
+    return End{SolveStatus::numerical_failure,
+               "the gradient is not finite: the logits or the weights are too large"};
+  }
+  if (solve.is_stationary()) return End{SolveStatus::converged, "the gradient is zero"};
+  if (solve.is_converged()) {
+    return End{SolveStatus::converged,
+               fmt::format("the gradient fell to {:.1e} of its first norm, tolerance {:.1e}",
+                           solve.relative_gradient(), options.tolerance)};
+  }
+  if (solve.is_at_rounding()) {
+    return End{SolveStatus::converged,
+               "the start is a solution to working precision, or the tolerance is below it: the last step "
+               "changed loss and gradient by no more than rounding"};
+  }
+  if (solve.is_told_to_stop()) return End{SolveStatus::stopped, "a signal asked to stop, with " + state};
+  if (solve.is_out_of_iterations()) {
+    return End{SolveStatus::max_iterations,
+               fmt::format("the limit of {} iterations was reached with {}", options.max_iterations, state)};
+  }
+  if (solve.is_out_of_time()) {
+    return End{SolveStatus::time_limit,
+               fmt::format("the limit of {} s would not hold another iteration, with {}",
+                           options.time_limit_seconds, state)};
+  }
+  return std::nullopt;
+}
+
+std::string no_step_reason(const NewtonSolve& solve, const NewtonOptions& options) {
+  return fmt::format(
+      "no shift of the Hessian among {} gave a step that lowers the loss; the gradient is at {:.1e} of its "
+      "first norm",
+      options.damping.max_trials, solve.relative_gradient());
+}
+
 }  // namespace
 
 SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hessian, const Vector& start,
@@ -185,32 +256,10 @@ SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hess
   solve.begin_at(start);
   while (true) {
     solve.report();
-    if (solve.is_converged()) {
-      return solve.finish(SolveStatus::converged,
-                          fmt::format("the gradient fell to {:.1e} of its first norm, tolerance {:.1e}",
-                                      solve.relative_gradient(), options.tolerance));
-    }
-    if (solve.is_out_of_iterations()) {
-      return solve.finish(
-          SolveStatus::max_iterations,
-          fmt::format("the limit of {} iterations was reached with the gradient at {:.1e}, tolerance {:.1e}",
-                      options.max_iterations, solve.relative_gradient(), options.tolerance));
-    }
-    if (solve.is_out_of_time()) {
-      return solve.finish(
-          SolveStatus::time_limit,
-          fmt::format("the limit of {} s was reached with the gradient at {:.1e}, tolerance {:.1e}",
-                      options.time_limit_seconds, solve.relative_gradient(), options.tolerance));
-    }
+    if (const auto end = reason_to_end(solve, options)) return solve.finish(end->status, end->reason);
     solve.assemble_hessian();
     auto step = solve.find_acceptable_step();
-    if (!step) {
-      return solve.finish(
-          SolveStatus::numerical_failure,
-          fmt::format(
-              "no shift of the Hessian among {} gave a step that lowers the loss; the gradient is at {:.1e}",
-              options.damping.max_trials, solve.relative_gradient()));
-    }
+    if (!step) return solve.finish(SolveStatus::numerical_failure, no_step_reason(solve, options));
     solve.accept(std::move(*step));
   }
 }

@@ -9,7 +9,7 @@ namespace attnewton {
 
 struct BuildInfo {
   std::string version;     ///< of attnewton
-  std::string git_commit;  ///< commit the sources were configured at, "-dirty" appended, or "unknown"
+  std::string git_commit;  ///< commit of the sources at the build, "-dirty" appended, or "unknown"
   std::string compiler;
   std::string build_type;
 };

@@ -26,7 +26,7 @@ class AttentionPoint : public Point {
   Matrix mixed;     ///< T = F A₃, n_local × d₃
   Matrix residual;  ///< C = T Y − B, n_local × e
   Matrix gram_y;    ///< K_y = TᵀT + regulariser, d₃ × d₃, summed over ranks
-  Matrix factor_y;  ///< its lower Cholesky factor; empty if it has none
+  Matrix factor_y;  ///< its lower Cholesky factor
 };
 
 class AttentionProblem : public Problem {
@@ -70,6 +70,8 @@ class AttentionProblem : public Problem {
     Matrix cross;  // TᵀB
   };
   NormalEquations normal_equations(const Matrix& mixed) const;
+  Matrix agreed_factor(const Matrix& gram) const;
+  Objective objective_of(const Matrix& x, const Matrix& y, const Matrix& residual) const;
   Direction hessian_times(const AttentionPoint& point, const Matrix& dx, const Matrix& dy) const;
 
   Communicator comm_;

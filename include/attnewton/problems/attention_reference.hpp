@@ -12,8 +12,9 @@ struct ReferenceErrors {
   double x_error = 0;  ///< ‖X − X*‖ / ‖X*‖, blind directions included
   double x_error_seen =
       0;  ///< ‖P₁(X − X*)P₂‖ / ‖P₁X*P₂‖: P₁ onto the span of the queries, P₂ onto that of the centred keys
-  double logit_error = 0;  ///< the same of the logits, centred over each row's visible keys
-  double y_error = 0;      ///< ‖Y − Y*‖ / ‖Y*‖
+  double logit_error = 0;   ///< the same of the logits, centred over each row's visible keys
+  double y_error = 0;       ///< ‖Y − Y*‖ / ‖Y*‖, blind directions included
+  double y_error_seen = 0;  ///< ‖P₃(Y − Y*)‖ / ‖P₃Y*‖, P₃ onto the span of the values
 };
 
 /// Collective on the problem's communicator; cost two products of size n·m·d and two d × d eigenproblems.

@@ -10,16 +10,17 @@
 namespace attnewton {
 
 struct RegulariserOptions {
-  double ridge = 0;      ///< λ ≥ 0
-  Vector query_weights;  ///< w of the local query rows; empty: no weighted form
-  Vector key_weights;    ///< w of the local key rows, given with query_weights
+  double ridge = 0;           ///< λ ≥ 0
+  Vector query_weights = {};  ///< w of the local query rows; empty: no weighted form
+  Vector key_weights = {};    ///< w of the local key rows, given with query_weights
 };
 
 /// Both forms, with their derivatives. With several sequences the weighted form is the sum of theirs:
 /// ½ Σ_s tr(Xᵀ U_s X V_s), U_s = A₁ₛᵀW²A₁ₛ, V_s = A₂ₛᵀA₂ₛ, whose Hessian is Σ_s U_s ⊗ V_s.
 class AttentionRegulariser {
  public:
-  /// Collective on `comm`. Cost n d² per rank for the weighted form.
+  /// `options` fit `data` (AttentionProblem checks them). Collective on `comm`. Cost n d² per rank for the
+  /// weighted form.
   AttentionRegulariser(const Communicator& comm, const AttentionData& data,
                        const RegulariserOptions& options);
 

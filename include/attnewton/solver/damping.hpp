@@ -1,4 +1,4 @@
-// Levenberg–Marquardt control of the shift μ in (H + μI) step = −g.
+// Levenberg–Marquardt control of the shift μ in (H + D) step = −g, D = μ on the damped unknowns.
 #pragma once
 
 #include "attnewton/core/types.hpp"
@@ -9,7 +9,7 @@ namespace attnewton {
 struct DampingOptions {
   double initial_relative_shift = 1e-2;  ///< μ₀ as a share of the mean absolute diagonal of the first H
   double accept_ratio = 1e-4;            ///< a step is accepted above this actual/predicted decrease
-  double indefinite_factor = 4;          ///< μ times this when H + μI has no Cholesky factor
+  double indefinite_factor = 4;          ///< μ times this when H + D has no Cholesky factor
   double reject_factor = 3;              ///< μ times this when a step is rejected
   Index max_trials = 60;                 ///< shifts tried for one step before the solve gives up
 };
@@ -22,7 +22,7 @@ class Damping {
   double shift() const { return shift_; }
   bool accepts(double ratio) const { return ratio > options_.accept_ratio; }
 
-  /// H + μI had no Cholesky factor.
+  /// H + D had no Cholesky factor.
   void raise_for_indefinite();
   /// The step was rejected.
   void raise_for_rejection();

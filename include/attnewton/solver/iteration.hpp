@@ -43,7 +43,7 @@ struct SolveSummary {
   double initial_gradient_norm = 0;
   double gradient_norm = 0;
   double seconds = 0;
-  std::unique_ptr<Point> point;  ///< where the solve ended: the best point that was accepted
+  std::unique_ptr<Point> point;  ///< where the solve ended: the last point that was accepted
 };
 
 }  // namespace attnewton

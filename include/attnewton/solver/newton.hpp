@@ -1,6 +1,7 @@
 // Damped Newton's method on an assembled Hessian (MATHEMATICS §7).
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <span>
 
@@ -13,7 +14,11 @@ namespace attnewton {
 struct NewtonOptions {
   double tolerance = 1e-8;  ///< converged when ‖g‖ ≤ tolerance ‖g₀‖
   Index max_iterations = 100;
+  /// The solve ends before an iteration that would pass this, if it takes as long as the one before.
   double time_limit_seconds = std::numeric_limits<double>::infinity();
+  /// Asked on every rank before each iteration: the solve stops in good order when any rank says yes. May be
+  /// empty.
+  std::function<bool()> stop_requested;
   DampingOptions damping;
 };
 

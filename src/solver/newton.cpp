@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -46,13 +47,14 @@ class NewtonSolve {
     }
     summary_.initial_loss = point_->objective().loss;
     compute_gradient();
+    least_gradient_norm_ = gradient_norm_;
     summary_.initial_gradient_norm = gradient_norm_;
   }
 
   bool is_converged() const { return relative_gradient() <= options_.tolerance; }
   bool is_stationary() const { return gradient_norm_ == 0; }
-  // Nothing that the last step promised, for loss or gradient, could be seen.
-  bool is_at_rounding() const { return at_rounding_; }
+  // The last steps showed no decrease of the loss, nor any of the gradient worth the name.
+  bool is_at_rounding() const { return steps_without_progress_ >= 2; }
   bool is_gradient_finite() const { return std::isfinite(gradient_norm_); }
   bool is_told_to_stop() const {
     const bool told = options_.stop_requested && options_.stop_requested();
@@ -100,7 +102,7 @@ class NewtonSolve {
     ++record_.iteration;
     compute_gradient();
     damping_->adapt_after(trial.ratio, gradient_norm_ / norm_before);
-    at_rounding_ = trial.below_rounding && gradient_norm_ > 0.5 * norm_before;
+    note_progress(trial.below_rounding);
     last_iteration_seconds_ = iteration_watch_.seconds();
   }
 
@@ -150,6 +152,12 @@ class NewtonSolve {
     return factor;
   }
 
+  void note_progress(bool loss_below_rounding) {
+    const bool gradient_fell = gradient_norm_ < 0.9 * least_gradient_norm_;
+    if (gradient_fell) least_gradient_norm_ = gradient_norm_;
+    steps_without_progress_ = loss_below_rounding && !gradient_fell ? steps_without_progress_ + 1 : 0;
+  }
+
   Trial try_step(const DistributedCholesky& factor) {
     ++record_.trials;
     const Vector step = -factor.solve(gradient_);
@@ -192,7 +200,8 @@ class NewtonSolve {
   Stopwatch watch_;
   Stopwatch iteration_watch_;
   double last_iteration_seconds_ = 0;
-  bool at_rounding_ = false;
+  Index steps_without_progress_ = 0;
+  double least_gradient_norm_ = std::numeric_limits<double>::infinity();
   DistributedMatrix h_;
   std::unique_ptr<Point> point_;
   Vector gradient_;
@@ -223,9 +232,10 @@ std::optional<End> reason_to_end(const NewtonSolve& solve, const NewtonOptions& 
                            solve.relative_gradient(), options.tolerance)};
   }
   if (solve.is_at_rounding()) {
-    return End{SolveStatus::converged,
-               "the start is a solution to working precision, or the tolerance is below it: the last step "
-               "changed loss and gradient by no more than rounding"};
+    return End{
+        SolveStatus::converged,
+        "the point is a solution to working precision: the last steps lowered neither loss nor gradient "
+        "beyond rounding (a start at a solution, or a tolerance that the arithmetic cannot reach)"};
   }
   if (solve.is_told_to_stop()) return End{SolveStatus::stopped, "a signal asked to stop, with " + state};
   if (solve.is_out_of_iterations()) {

@@ -84,7 +84,7 @@ TEST(AttentionProblem, RefusesSharesThatDoNotFit) {
     data.sequences = {{.queries = queries, .keys = keys, .owns_keys = true}};
     return data;
   };
-  const auto make = [&](AttentionData data, RegulariserOptions options = {}) {
+  const auto make = [&](AttentionData data, const RegulariserOptions& options = {}) {
     AttentionProblem(comm, std::move(data), options, AttentionVariables::joint);
   };
   EXPECT_NO_THROW(make(data_with(4, {0, 4}, {0, 4})));

@@ -45,25 +45,21 @@ Backward backward_pass(const AttentionData& data, const AttentionPoint& point, c
   return back;
 }
 
-// blocks.m += P [vech(a_k a_kᵀ)]_k and `r` = F [vech(a_k a_kᵀ)]_k (or F [a_k ⊗ b_k]_k), keys streamed.
-void add_weighted_grams(const AttentionData& data, const AttentionTile& tile, const Matrix& f,
-                        const Matrix* p, MatrixRef m, Matrix& r) {
+// P [vech(a_k a_kᵀ)]_k into `m` unless P is null, and F [vech(a_k a_kᵀ)]_k (or F [a_k ⊗ b_k]_k) into `r`; the
+// keys are streamed, and where both want the same Khatri–Rao rows these are made once.
+template <class Rows>
+void weighted_grams(const AttentionData& data, const AttentionTile& tile, const Matrix& f, const Matrix* p,
+                    Rows&& m, Matrix& r) {
   for (Index first = 0; first < tile.keys.size(); first += keys_at_once) {
     const Index count = std::min(keys_at_once, tile.keys.size() - first);
     const Range range{tile.keys.begin + first, tile.keys.begin + first + count};
     const double beta = first == 0 ? 0 : 1;
-    if (data.values_are_keys) {
-      const Matrix products = khatri_rao(data.keys, range);
-      gemm(Transpose::no, Transpose::no, 1, f.middleCols(first, count), products, beta, r);
-      if (p != nullptr) gemm(Transpose::no, Transpose::no, 1, p->middleCols(first, count), products, beta, m);
-    } else {
-      const Matrix products = khatri_rao(data.keys, data.values(), range);
-      gemm(Transpose::no, Transpose::no, 1, f.middleCols(first, count), products, beta, r);
-      if (p != nullptr) {
-        gemm(Transpose::no, Transpose::no, 1, p->middleCols(first, count), khatri_rao(data.keys, range), beta,
-             m);
-      }
-    }
+    const bool squares_wanted = data.values_are_keys || p != nullptr;
+    const Matrix squares = squares_wanted ? khatri_rao(data.keys, range) : Matrix();
+    const Matrix products = data.values_are_keys ? Matrix() : khatri_rao(data.keys, data.values(), range);
+    gemm(Transpose::no, Transpose::no, 1, f.middleCols(first, count),
+         data.values_are_keys ? squares : products, beta, r);
+    if (p != nullptr) gemm(Transpose::no, Transpose::no, 1, p->middleCols(first, count), squares, beta, m);
   }
 }
 
@@ -144,7 +140,7 @@ void fill_row_blocks(const AttentionProblem& problem, const AttentionPoint& poin
 
   auto m = blocks.m.middleRows(first_row, rows);
   Matrix r(rows, shape.n_size());
-  add_weighted_grams(data, tile, f, exact ? &back.p : nullptr, m, r);
+  weighted_grams(data, tile, f, exact ? &back.p : nullptr, m, r);
   if (!exact) m.setZero();
 
   const Matrix n = whole_n_blocks(shape, r, p, t);

@@ -6,6 +6,7 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
+// NOLINTNEXTLINE(readability-identifier-naming): Fortran's name
 extern "C" void dgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
                        const double* alpha, const double* a, const int* lda, const double* b, const int* ldb,
                        const double* beta, double* c, const int* ldc);

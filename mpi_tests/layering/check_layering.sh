@@ -11,13 +11,14 @@ declare -A may_include=(
   [core]=""
   [parallel]="core"
   [random]="core"
-  [linalg]="core parallel"
-  [io]="core parallel linalg"
-  [problems]="core parallel random linalg"
-  [curvature]="core parallel random linalg problems"
-  [solver]="core parallel random linalg problems curvature"
-  [report]="core parallel random linalg io problems curvature solver"
-  [app]="core parallel random linalg io problems curvature solver report"
+  [kernels]="core"
+  [linalg]="core parallel kernels"
+  [io]="core parallel kernels linalg"
+  [problems]="core parallel random kernels linalg"
+  [curvature]="core parallel random kernels linalg problems"
+  [solver]="core parallel random kernels linalg problems curvature"
+  [report]="core parallel random kernels linalg io problems curvature solver"
+  [app]="core parallel random kernels linalg io problems curvature solver report"
 )
 
 breaches=0
@@ -82,6 +83,7 @@ plant() { # plant ROOT FILE LINE: the checker must name this file, or its folder
 self_check() { # self_check ROOT
   plant "$1" include/attnewton/core/planted.hpp '#include "attnewton/parallel/communicator.hpp"'
   plant "$1" src/random/planted.cpp '#  include <attnewton/parallel/communicator.hpp>'
+  plant "$1" src/kernels/planted.cpp '#include "attnewton/parallel/deterministic.hpp"'
   plant "$1" src/io/planted.cpp '#include "attnewton/problems/problem.hpp"'
   plant "$1" src/solver/planted.cpp '#include "attnewton/report/table.hpp"'
   plant "$1" src/core/planted.cpp '#include "../parallel/communicator.hpp"'

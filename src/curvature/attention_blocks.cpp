@@ -37,7 +37,7 @@ struct Backward {
 Backward backward_pass(const AttentionData& data, const AttentionPoint& point, const Matrix& outputs,
                        const AttentionTile& tile, const Matrix& f) {
   Backward back{Matrix(f.rows(), f.cols()), Matrix(f.rows(), data.key_width())};
-  multiply_by_transpose(1, query_rows(point.residual, tile), key_rows(outputs, tile), back.p);
+  multiply_by_transpose(1, query_rows(point.at.residual, tile), key_rows(outputs, tile), back.p);
   back.p.array() *= f.array();
   const Eigen::ArrayXd s = back.p.rowwise().sum().array();
   back.p.array() -= f.array().colwise() * s;
@@ -132,7 +132,7 @@ void fill_row_blocks(const AttentionProblem& problem, const AttentionPoint& poin
   const Index rows = tile.queries.size();
 
   const Matrix f = tile_softmax(data, tile, point.x);
-  const auto t = query_rows(point.mixed, tile);
+  const auto t = query_rows(point.at.mixed, tile);
   Matrix p(rows, shape.d2);  // p_j = A₂ᵀ f_j
   multiply(f, key_rows(data.keys, tile), p);
   Backward back;

@@ -75,7 +75,7 @@ void AttentionHessian::assemble(const Point& base, DistributedMatrix& h) const {
   if (problem_.variables() == AttentionVariables::projected) {
     eliminate_y(sums, point.factor_y, h);
   } else {
-    add_y_rows(sums, point.gram_y, h);
+    add_y_rows(sums, problem_.gram_y(point), h);
   }
 }
 

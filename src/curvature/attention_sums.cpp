@@ -70,8 +70,8 @@ void AttentionSums::add_chunk(const AttentionProblem& problem, const AttentionPo
   });
 
   const auto a = data.queries.middleRows(rows.begin, rows.size());
-  const auto t = point.mixed.middleRows(rows.begin, rows.size());
-  const auto c = point.residual.middleRows(rows.begin, rows.size());
+  const auto t = point.at.mixed.middleRows(rows.begin, rows.size());
+  const auto c = point.at.residual.middleRows(rows.begin, rows.size());
   add_transpose_product(packed_squares(data.scale * data.scale, a), blocks.m, xx_);
   add_transpose_product(kronecker_rows(data.scale, a, t), blocks.k, xy_t_);
   if (form == HessianForm::exact) add_transpose_product(kronecker_rows(data.scale, a, c), blocks.n, xy_c_);

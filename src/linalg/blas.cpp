@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/kernels/thin_product.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
 // NOLINTNEXTLINE(readability-identifier-naming): Fortran's name
@@ -27,6 +28,17 @@ int blas_int(Index value) {
 
 int leading_dimension(const ConstMatrixRef& a) {
   return blas_int(std::max<Index>({1, a.outerStride(), a.cols()}));
+}
+
+// Widths up to which thin products beat BLAS: their second operand stays in the first-level cache.
+constexpr Index widest_thin = 160;
+
+bool is_thin(Index width, Index other) {
+  return width <= widest_thin && other <= widest_thin;
+}
+
+ConstBlock block_of(const ConstMatrixRef& a) {
+  return {a.data(), a.rows(), a.cols(), a.outerStride()};
 }
 
 Index blocks_of(Index total, Index block) {
@@ -56,12 +68,20 @@ void gemm(Transpose transpose_a, Transpose transpose_b, double alpha, const Cons
   dgemm_(&flag_b, &flag_a, &m, &n, &k, &alpha, b.data(), &ld_b, a.data(), &ld_a, &beta, c.data(), &ld_c);
 }
 
+void multiply_rows(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c) {
+  if (is_thin(b.rows(), b.cols())) {
+    thin_product(block_of(a), block_of(b), {c.data(), c.rows(), c.cols(), c.outerStride()});
+  } else {
+    multiply(a, b, c);
+  }
+}
+
 Matrix product_by_rows(const ConstMatrixRef& a, const ConstMatrixRef& b) {
   Matrix c(a.rows(), b.cols());
   for_each_task(blocks_of(a.rows(), rows_per_term), [&](Index chunk) {
     const Index first = chunk * rows_per_term;
     const Index count = std::min(rows_per_term, a.rows() - first);
-    multiply(a.middleRows(first, count), b, c.middleRows(first, count));
+    multiply_rows(a.middleRows(first, count), b, c.middleRows(first, count));
   });
   return c;
 }
@@ -74,7 +94,12 @@ Matrix transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b) {
     const Index first = chunk * rows_per_term;
     const Index count = std::min(rows_per_term, rows - first);
     Matrix term(a.cols(), b.cols());
-    gemm(Transpose::yes, Transpose::no, 1, a.middleRows(first, count), b.middleRows(first, count), 0, term);
+    if (is_thin(a.cols(), b.cols())) {
+      thin_transpose_product(block_of(a.middleRows(first, count)), block_of(b.middleRows(first, count)),
+                             {term.data(), term.rows(), term.cols(), term.outerStride()});
+    } else {
+      gemm(Transpose::yes, Transpose::no, 1, a.middleRows(first, count), b.middleRows(first, count), 0, term);
+    }
     return term;
   });
 }

@@ -9,7 +9,8 @@
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/parallel/agreement.hpp"
-#include "attnewton/problems/attention_tile.hpp"
+
+#include "attention_linear_solve.hpp"
 
 namespace attnewton {
 namespace {
@@ -91,13 +92,6 @@ Matrix factor_or_empty(const Matrix& gram) {
   return cholesky.matrixL();
 }
 
-Matrix solve_with_factor(const Matrix& lower, const Matrix& rhs) {
-  const auto factor = lower.triangularView<Eigen::Lower>();
-  Matrix solution = factor.solve(rhs);
-  factor.transpose().solveInPlace(solution);
-  return solution;
-}
-
 std::span<double> entries(Matrix& matrix) {
   return {matrix.data(), static_cast<std::size_t>(matrix.size())};
 }
@@ -109,11 +103,18 @@ Objective not_finite() {
 
 }  // namespace
 
+Matrix solve_with_factor(const Matrix& lower, const Matrix& rhs) {
+  const auto factor = lower.triangularView<Eigen::Lower>();
+  Matrix solution = factor.solve(rhs);
+  factor.transpose().solveInPlace(solution);
+  return solution;
+}
+
 AttentionProblem::AttentionProblem(const Communicator& comm, AttentionData data,
                                    const RegulariserOptions& regulariser, AttentionVariables variables)
     : comm_(comm),
       data_(checked(comm, std::move(data), regulariser)),
-      tiles_(make_tiles(data_.sequences, data_.causal)),
+      stream_(data_),
       regulariser_(comm, data_, regulariser),
       variables_(variables) {
   target_norm_squared_ = comm_.sum(inner_product(data_.target, data_.target));
@@ -142,7 +143,7 @@ AttentionProblem::NormalEquations AttentionProblem::normal_equations(const Matri
 }
 
 Matrix AttentionProblem::least_squares_y(const Matrix& x) const {
-  const NormalEquations equations = normal_equations(mixed_values(data_, tiles_, x));
+  const NormalEquations equations = normal_equations(stream_.forward(x).mixed);
   const Matrix factor = agreed_factor(equations.gram);
   if (factor.size() == 0) throw NumericalError(singular_message);
   Matrix y = solve_with_factor(factor, equations.cross);
@@ -150,11 +151,33 @@ Matrix AttentionProblem::least_squares_y(const Matrix& x) const {
   return y;
 }
 
+Matrix AttentionProblem::x_of(const Vector& theta) const {
+  require(theta.size() == unknowns(), "AttentionProblem: θ has as many entries as unknowns");
+  return ConstMatrixView(theta.data(), data_.query_width(), data_.key_width());
+}
+
+// Y′s part of joint variables.
+Matrix AttentionProblem::y_of(const Vector& theta) const {
+  require(variables_ == AttentionVariables::joint, "AttentionProblem::y_of: joint variables");
+  return ConstMatrixView(theta.data() + unknowns_x(), data_.value_width(), data_.output_width());
+}
+
+std::unique_ptr<Point> AttentionProblem::evaluate_with_gradient(const Vector& theta) const {
+  if (variables_ == AttentionVariables::joint) {
+    const Matrix y = y_of(theta);
+    return point_of(theta, y, stream_.forward_and_back(x_of(theta), y));
+  }
+  auto point = evaluate(theta);
+  if (point->objective().is_finite()) {
+    auto& base = static_cast<AttentionPoint&>(*point);
+    base.at.pulled_back = stream_.back(base.x, base.y, base.at);
+  }
+  return point;
+}
+
 std::unique_ptr<Point> AttentionProblem::evaluate(const Vector& theta) const {
-  require(theta.size() == unknowns(), "AttentionProblem::evaluate: θ has as many entries as unknowns");
-  const Matrix x = ConstMatrixView(theta.data(), data_.query_width(), data_.key_width());
-  Matrix mixed = mixed_values(data_, tiles_, x);
-  NormalEquations equations = normal_equations(mixed);
+  AttentionForward at = stream_.forward(x_of(theta));
+  NormalEquations equations = normal_equations(at.mixed);
   if (!equations.gram.allFinite() || !equations.cross.allFinite()) {
     return std::make_unique<AttentionPoint>(theta, not_finite(), overflow_message);
   }
@@ -162,23 +185,33 @@ std::unique_ptr<Point> AttentionProblem::evaluate(const Vector& theta) const {
   if (factor.size() == 0) return std::make_unique<AttentionPoint>(theta, not_finite(), singular_message);
   Matrix y;
   if (variables_ == AttentionVariables::joint) {
-    y = ConstMatrixView(theta.data() + unknowns_x(), data_.value_width(), data_.output_width());
+    y = y_of(theta);
   } else {
     y = solve_with_factor(factor, equations.cross);
     comm_.broadcast(entries(y));
   }
-
-  Matrix residual = product_by_rows(mixed, y) - data_.target;
-  const Objective objective = objective_of(x, y, residual);
-  auto point =
-      std::make_unique<AttentionPoint>(theta, objective, objective.is_finite() ? "" : overflow_message);
-  point->x = x;
-  point->y = std::move(y);
-  point->mixed = std::move(mixed);
-  point->residual = std::move(residual);
+  at.residual = product_by_rows(at.mixed, y) - data_.target;
+  auto point = point_of(theta, y, std::move(at));
   point->gram_y = std::move(equations.gram);
   point->factor_y = std::move(factor);
   return point;
+}
+
+// The point of θ with the objective there; T and C are known.
+std::unique_ptr<AttentionPoint> AttentionProblem::point_of(const Vector& theta, const Matrix& y,
+                                                           AttentionForward at) const {
+  const Matrix x = x_of(theta);
+  const Objective objective = objective_of(x, y, at.residual);
+  auto point =
+      std::make_unique<AttentionPoint>(theta, objective, objective.is_finite() ? "" : overflow_message);
+  point->x = x;
+  point->y = y;
+  point->at = std::move(at);
+  return point;
+}
+
+Matrix AttentionProblem::gram_y(const AttentionPoint& point) const {
+  return point.gram_y.size() > 0 ? point.gram_y : normal_equations(point.at.mixed).gram;
 }
 
 Objective AttentionProblem::objective_of(const Matrix& x, const Matrix& y, const Matrix& residual) const {
@@ -200,22 +233,6 @@ Matrix AttentionProblem::agreed_factor(const Matrix& gram) const {
   if (comm_.min(Index{factor.size()}) == 0) return {};
   comm_.broadcast(entries(factor));
   return factor;
-}
-
-Vector AttentionProblem::hessian_vector(const Point& base, const Vector& v) const {
-  const auto& point = static_cast<const AttentionPoint&>(base);
-  require(v.size() == unknowns(), "AttentionProblem::hessian_vector: v has as many entries as unknowns");
-  const Matrix dx = ConstMatrixView(v.data(), data_.query_width(), data_.key_width());
-  if (variables_ == AttentionVariables::joint) {
-    const Matrix dy = ConstMatrixView(v.data() + unknowns_x(), data_.value_width(), data_.output_width());
-    const Direction product = hessian_times(point, dx, dy);
-    return theta_of(product.x, product.y);
-  }
-  // Y follows X: K_y Y′ = −H_yx v, so that H_xx v + H_xy Y′ is the Schur complement times v.
-  const Matrix no_change = Matrix::Zero(data_.value_width(), data_.output_width());
-  const Matrix h_yx_v = hessian_times(point, dx, no_change).y;
-  const Matrix dy = -solve_with_factor(point.factor_y, h_yx_v);
-  return theta_of(hessian_times(point, dx, dy).x, dy);
 }
 
 }  // namespace attnewton

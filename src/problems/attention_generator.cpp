@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/problems/attention_stream.hpp"
 #include "attnewton/problems/attention_tile.hpp"
 #include "attnewton/random/stream.hpp"
 
@@ -69,10 +70,11 @@ PlantedAttention generate_attention(const Communicator& comm, const AttentionRec
   data.queries = planted.inputs;
   data.keys = inputs.normal_rows(share.keys, recipe.width);
   data.causal = recipe.causal;
-  const auto tiles = make_tiles(share.sequences, recipe.causal);
-  const Matrix mixed = mixed_values(data, tiles, planted.x);
+  data.sequences = share.sequences;
+  const AttentionStream<double> stream(data);
+  const Matrix mixed = stream.forward(planted.x).mixed;
   planted.target.resize(mixed.rows(), recipe.output_width);
-  for (const AttentionTile& tile : tiles) {
+  for (const AttentionTile& tile : stream.tiles()) {
     multiply(query_rows(mixed, tile), planted.y, query_rows(planted.target, tile));
   }
   const RandomStream noise(recipe.seed, RandomPurpose::noise);

@@ -1,7 +1,5 @@
 #include "attnewton/problems/attention_tile.hpp"
 
-#include "attnewton/parallel/deterministic.hpp"
-
 namespace attnewton {
 
 Matrix tile_logits(const AttentionData& data, const AttentionTile& tile, const Matrix& x) {
@@ -22,15 +20,6 @@ Matrix tile_softmax(const AttentionData& data, const AttentionTile& tile, const 
     scores.row(j).tail(scores.cols() - visible).setZero();
   }
   return scores;
-}
-
-Matrix mixed_values(const AttentionData& data, const std::vector<AttentionTile>& tiles, const Matrix& x) {
-  Matrix mixed(data.queries.rows(), data.value_width());
-  for_each_task(static_cast<Index>(tiles.size()), [&](Index i) {
-    const AttentionTile& tile = tiles[static_cast<std::size_t>(i)];
-    multiply(tile_softmax(data, tile, x), key_rows(data.values(), tile), query_rows(mixed, tile));
-  });
-  return mixed;
 }
 
 }  // namespace attnewton

@@ -30,6 +30,10 @@ void multiply_by_transpose(double alpha, const ConstMatrixRef& a, const ConstMat
   gemm(Transpose::no, Transpose::yes, alpha, a, b, 0, std::forward<Result>(c));
 }
 
+/// C = A B of A (n × k) and B (k × q), with few or thin enough rows for one task: callable inside a TBB task.
+/// Local, 2nkq flops.
+void multiply_rows(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c);
+
 /// A B of A (n × k) and B (k × q), rows shared out to TBB's tasks. Local, 2nkq flops; the same bits for any
 /// number of threads.
 Matrix product_by_rows(const ConstMatrixRef& a, const ConstMatrixRef& b);

@@ -6,6 +6,7 @@
 #include "attnewton/linalg/blas.hpp"
 #include "attnewton/problems/attention_data.hpp"
 #include "attnewton/problems/attention_regulariser.hpp"
+#include "attnewton/problems/attention_stream.hpp"
 #include "attnewton/problems/problem.hpp"
 
 namespace attnewton {
@@ -21,12 +22,11 @@ class AttentionPoint : public Point {
  public:
   using Point::Point;
 
-  Matrix x;         ///< d₁ × d₂
-  Matrix y;         ///< d₃ × e
-  Matrix mixed;     ///< T = F A₃, n_local × d₃
-  Matrix residual;  ///< C = T Y − B, n_local × e
-  Matrix gram_y;    ///< K_y = TᵀT + regulariser, d₃ × d₃, summed over ranks
-  Matrix factor_y;  ///< its lower Cholesky factor
+  Matrix x;             ///< d₁ × d₂
+  Matrix y;             ///< d₃ × e
+  AttentionForward at;  ///< T, C and log_sum of the local rows; P A₂ if the gradient was prepared
+  Matrix gram_y;  ///< K_y = TᵀT + regulariser, d₃ × d₃, summed over ranks; empty if not needed so far
+  Matrix factor_y;  ///< its lower Cholesky factor, likewise
 };
 
 class AttentionProblem : public Problem {
@@ -34,6 +34,8 @@ class AttentionProblem : public Problem {
   /// `data` is this rank's share. Throws DataError if the shapes do not fit. Collective on `comm`.
   AttentionProblem(const Communicator& comm, AttentionData data, const RegulariserOptions& regulariser,
                    AttentionVariables variables);
+  AttentionProblem(const AttentionProblem&) = delete;
+  AttentionProblem& operator=(const AttentionProblem&) = delete;
 
   const Communicator& comm() const override { return comm_; }
   Index unknowns() const override;
@@ -42,14 +44,20 @@ class AttentionProblem : public Problem {
   /// Cost 2 products of size n·m·d and one exponential per unmasked entry; one reduction of d₃² + d₃e
   /// numbers.
   std::unique_ptr<Point> evaluate(const Vector& theta) const override;
-  /// Lemmas 5.3–5.5 of 2309.07418. Cost 4 products of size n·m·d; one reduction.
+  /// Cost 4 products of size n·m·d for joint variables, in one pass over the scores (5 where a tile's
+  /// exponentials are too many to keep, and 5 for projected ones, whose C is known only after all rows).
+  std::unique_ptr<Point> evaluate_with_gradient(const Vector& theta) const override;
+  /// Lemmas 5.3–5.5 of 2309.07418. One reduction. Cost 3 products of size n·m·d unless the point was prepared
+  /// for it.
   Vector gradient(const Point& point) const override;
-  /// MATHEMATICS §1, "Hessian–vector product"; with projected variables H_xx v − H_xy (K_y⁻¹⊗I) H_yx v, which
-  /// takes two of them. Cost about 9 products of size n·m·d each.
+  /// MATHEMATICS §1, "Hessian–vector product"; with projected variables H_xx v − H_xy (K_y⁻¹⊗I) H_yx v. Cost
+  /// 7 products of size n·m·d for joint variables (9 where a tile's numbers are too many to keep), 9 for
+  /// projected ones.
   Vector hessian_vector(const Point& point, const Vector& v) const override;
 
   const AttentionData& data() const { return data_; }
-  const std::vector<AttentionTile>& tiles() const { return tiles_; }
+  const AttentionStream<double>& stream() const { return stream_; }
+  const std::vector<AttentionTile>& tiles() const { return stream_.tiles(); }
   const AttentionRegulariser& regulariser() const { return regulariser_; }
   AttentionVariables variables() const { return variables_; }
   Index unknowns_x() const { return data_.query_width() * data_.key_width(); }
@@ -57,14 +65,12 @@ class AttentionProblem : public Problem {
 
   /// θ of given X and Y (Y is not used when it is projected).
   Vector theta_of(const Matrix& x, const Matrix& y) const;
+  /// K_y of a point. Collective.
+  Matrix gram_y(const AttentionPoint& point) const;
   /// Y of least loss at X: K_y Y = TᵀB. Collective. Throws NumericalError if K_y is singular.
   Matrix least_squares_y(const Matrix& x) const;
 
  private:
-  struct Direction {
-    Matrix x;  // in X: d₁ × d₂
-    Matrix y;  // in Y: d₃ × e
-  };
   struct NormalEquations {
     Matrix gram;   // K_y
     Matrix cross;  // TᵀB
@@ -72,11 +78,15 @@ class AttentionProblem : public Problem {
   NormalEquations normal_equations(const Matrix& mixed) const;
   Matrix agreed_factor(const Matrix& gram) const;
   Objective objective_of(const Matrix& x, const Matrix& y, const Matrix& residual) const;
-  Direction hessian_times(const AttentionPoint& point, const Matrix& dx, const Matrix& dy) const;
+  std::unique_ptr<AttentionPoint> point_of(const Vector& theta, const Matrix& y, AttentionForward at) const;
+  Matrix x_of(const Vector& theta) const;
+  Matrix y_of(const Vector& theta) const;
+  Matrix hessian_x_times(const AttentionDirection& d, const Matrix& dx) const;
+  Matrix hessian_y_times(const AttentionPoint& point, const AttentionDirection& d, const Matrix& dy) const;
 
   Communicator comm_;
   AttentionData data_;
-  std::vector<AttentionTile> tiles_;
+  AttentionStream<double> stream_;
   AttentionRegulariser regulariser_;
   AttentionVariables variables_;
   double target_norm_squared_ = 0;

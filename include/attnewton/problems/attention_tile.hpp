@@ -26,8 +26,4 @@ inline auto key_rows(const Matrix& rows, const AttentionTile& tile) {
   return rows.middleRows(tile.keys.begin, tile.keys.size());
 }
 
-/// T = F A₃ of all tiles, n_local × d₃. Local, on TBB's threads; 2 products of size n·m·d and the
-/// exponentials.
-Matrix mixed_values(const AttentionData& data, const std::vector<AttentionTile>& tiles, const Matrix& x);
-
 }  // namespace attnewton

@@ -59,6 +59,10 @@ class Problem {
   /// trial step to it is one to reject. Throws NumericalError only for what no step can mend.
   virtual std::unique_ptr<Point> evaluate(const Vector& theta) const = 0;
 
+  /// evaluate() for a point whose gradient is sure to be asked for: makes it ready in the same pass, where
+  /// that saves work.
+  virtual std::unique_ptr<Point> evaluate_with_gradient(const Vector& theta) const { return evaluate(theta); }
+
   /// ∇ of the objective at a point that this problem evaluated.
   virtual Vector gradient(const Point& point) const = 0;
 

@@ -1,0 +1,12 @@
+#define ATTNEWTON_VECTOR_BYTES 32
+#define ATTNEWTON_MOST_VECTORS 2
+#define ATTNEWTON_SUM_REGISTERS 12
+#include "kernel_tables.hpp"
+#include "lane_kernels.hpp"
+
+namespace attnewton {
+
+constinit const TileKernels<double> avx2_kernels_double = make_table<double>();
+constinit const TileKernels<float> avx2_kernels_float = make_table<float>();
+
+}  // namespace attnewton

@@ -1,0 +1,138 @@
+#include "attnewton/problems/attention_tile_pass.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+namespace attnewton {
+
+template <class Real>
+AttentionTilePass<Real>::AttentionTilePass(const AttentionData& data, const AttentionOperands<Real>& operands,
+                                           const AttentionTile& tile)
+    : kernels_(tile_kernels<Real>(instruction_set())),
+      data_(data),
+      operands_(operands),
+      tile_(tile),
+      blocks_(lane_blocks(tile.queries.size(), kernels_.lanes, kernels_.most_vectors)) {
+  if constexpr (!std::is_same_v<Real, double>) {
+    const Index widest = std::max(operands.keys.columns(), operands.values().columns());
+    part_ = scratch_.take<Real>(widest * blocks_.front().width);
+  }
+}
+
+template <class Real>
+LaneChunk AttentionTilePass<Real>::chunk_of(const LaneBlock& block, Index first) const {
+  LaneChunk chunk{.block = &block, .first = first};
+  const Index keys = std::min(keys_per_chunk, tile_.keys.size() - first);
+  chunk.first_visible = tile_.visible(block.first_row) - first;
+  chunk.count = std::min(keys, tile_.visible(block.first_row + block.rows - 1) - first);
+  return chunk;
+}
+
+template <class Real>
+LaneArray<Real> AttentionTilePass<Real>::packed(const Matrix& rows) {
+  LaneArray<Real> lanes = array(rows.cols());
+  for (const LaneBlock& block : blocks_) {
+    kernels_.pack(block.vectors, block.rows, rows.cols(),
+                  rows.row(tile_.queries.begin + block.first_row).data(), rows.cols(), lanes.of(block));
+  }
+  return lanes;
+}
+
+template <class Real>
+LaneArray<Real> AttentionTilePass<Real>::queries_times(const Operand<Real>& x) {
+  const LaneArray<Real> queries = packed(data_.queries);
+  LaneArray<Real> products = array(x.columns());
+  for (const LaneBlock& block : blocks_) {
+    kernels_.mix(block.vectors, x.columns(), queries.rows(), x.row(0), x.columns(),
+                 {queries.of(block), block.width}, {products.of(block), block.width}, false);
+  }
+  return products;
+}
+
+template <class Real>
+LaneArray<double> AttentionTilePass<Real>::zeros(Index rows) {
+  LaneArray<double> lanes = array<double>(rows);
+  std::fill_n(lanes.of(blocks_.front()), rows * total_lanes(blocks_), 0.0);
+  return lanes;
+}
+
+template <class Real>
+void AttentionTilePass<Real>::dots(const LaneChunk& chunk, const Operand<Real>& b, const LaneArray<Real>& in,
+                                   Real* out, bool accumulate) const {
+  const Index width = chunk.block->width;
+  kernels_.dots(chunk.block->vectors, chunk.count, b.columns(), b.row(tile_.keys.begin + chunk.first),
+                b.columns(), {in.of(*chunk.block), width}, {out, width}, accumulate);
+}
+
+template <class Real>
+void AttentionTilePass<Real>::add_mix(const LaneChunk& chunk, const Operand<Real>& b, const Real* weights,
+                                      const LaneArray<double>& sum) {
+  const Real* rows = b.row(tile_.keys.begin + chunk.first);
+  const LaneBlock& block = *chunk.block;
+  if constexpr (std::is_same_v<Real, double>) {
+    kernels_.mix(block.vectors, b.columns(), chunk.count, rows, b.columns(), {weights, block.width},
+                 {sum.of(block), block.width}, true);
+  } else {
+    kernels_.mix(block.vectors, b.columns(), chunk.count, rows, b.columns(), {weights, block.width},
+                 {part_, block.width}, false);
+    kernels_.add(block.vectors, b.columns(), part_, sum.of(block));
+  }
+}
+
+template <class Real>
+void AttentionTilePass<Real>::unpack(const LaneArray<double>& lanes, Matrix& rows) const {
+  for (const LaneBlock& block : blocks_) {
+    kernels_.unpack(block.vectors, block.rows, rows.cols(), lanes.of(block),
+                    rows.row(tile_.queries.begin + block.first_row).data(), rows.cols());
+  }
+}
+
+template <class Real>
+void AttentionTilePass<Real>::softmax_mix(const LaneArray<Real>& queries, Matrix& mixed, Vector& log_sum,
+                                          const LaneArray<Real>& stored, const LaneArray<Real>& weights) {
+  const Operand<Real>& values = operands_.values();
+  const LaneArray<Real> maximum = array(1);
+  std::fill_n(maximum.of(blocks_.front()), total_lanes(blocks_), -std::numeric_limits<Real>::infinity());
+  const LaneArray<double> sum = zeros(1);
+  const LaneArray<double> rescale = array<double>(1);
+  const LaneArray<double> mix = zeros(values.columns());
+  const LaneArray<Real> one_chunk = stored ? LaneArray<Real>() : array(keys_per_chunk);
+
+  for_each_chunk([&](const LaneChunk& chunk) {
+    const LaneBlock& block = *chunk.block;
+    Real* scores = stored ? stored.of(block, chunk.first) : one_chunk.of(block);
+    dots(chunk, operands_.keys, queries, scores);
+    const bool changed = kernels_.softmax(block.vectors, chunk.count, chunk.first_visible, scores,
+                                          maximum.of(block), sum.of(block), rescale.of(block));
+    if (changed && chunk.first > 0)
+      kernels_.scale(block.vectors, values.columns(), rescale.of(block), mix.of(block));
+    add_mix(chunk, values, scores, mix);
+    if (weights) std::copy_n(maximum.of(block), block.width, weights.of(block, chunk.index()));
+  });
+
+  for (const LaneBlock& block : blocks_) {
+    Real* last_maximum = maximum.of(block);
+    for (Index i = 0; i < block.width; ++i) rescale.of(block)[i] = 1 / sum.of(block)[i];
+    kernels_.scale(block.vectors, values.columns(), rescale.of(block), mix.of(block));
+    for (Index i = 0; i < block.rows; ++i) {
+      log_sum[tile_.queries.begin + block.first_row + i] =
+          static_cast<double>(last_maximum[i]) + std::log(sum.of(block)[i]);
+    }
+    if (!weights) continue;
+    const Index seen = chunks_of(tile_.visible(block.first_row + block.rows - 1));
+    for (Index chunk = 0; chunk < seen; ++chunk) {
+      Real* weight = weights.of(block, chunk);
+      for (Index i = 0; i < block.width; ++i) weight[i] -= last_maximum[i];
+      kernels_.exponential(block.width, weight, weight);
+      for (Index i = 0; i < block.width; ++i) weight[i] *= static_cast<Real>(rescale.of(block)[i]);
+    }
+  }
+  unpack(mix, mixed);
+}
+
+template class AttentionTilePass<double>;
+template class AttentionTilePass<float>;
+
+}  // namespace attnewton

@@ -15,9 +15,10 @@ declare -A may_include=(
   [io]="core parallel linalg"
   [problems]="core parallel random linalg"
   [curvature]="core parallel random linalg problems"
+  [bench]="core parallel random linalg problems curvature"
   [solver]="core parallel random linalg problems curvature"
-  [report]="core parallel random linalg io problems curvature solver"
-  [app]="core parallel random linalg io problems curvature solver report"
+  [report]="core parallel random linalg io problems curvature bench solver"
+  [app]="core parallel random linalg io problems curvature bench solver report"
 )
 
 breaches=0

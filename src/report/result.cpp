@@ -34,36 +34,9 @@ struct OptionJson {
   }
 };
 
-Json options_json(const std::vector<UsedOption>& options) {
-  Json given = Json::object();
-  Json used = Json::object();
-  for (const UsedOption& option : options) {
-    const Json value = std::visit(OptionJson{}, option.value);
-    used[option.name] = value;
-    if (option.given) given[option.name] = value;
-  }
-  return {{"given", given}, {"used", used}};
-}
-
 Json inputs_json(const std::vector<InputFile>& inputs) {
   Json json = Json::object();
   for (const InputFile& input : inputs) json[input.option] = {{"path", input.path}, {"hash", input.hash}};
-  return json;
-}
-
-Json provenance_json(const Provenance& provenance) {
-  Json json;
-  json["version"] = provenance.build.version;
-  json["git_commit"] = provenance.build.git_commit;
-  json["compiler"] = provenance.build.compiler;
-  json["build_type"] = provenance.build.build_type;
-  json["mpi"] = provenance.mpi_library;
-  json["blas"] = provenance.blas;
-  json["hosts"] = provenance.hosts;
-  json["utc_time"] = provenance.utc_time;
-  json["command"] = provenance.command;
-  json["seed"] = provenance.seed;
-  json["inputs"] = inputs_json(provenance.inputs);
   return json;
 }
 
@@ -82,6 +55,33 @@ Json sizes_json(const std::vector<std::pair<std::string, Index>>& sizes) {
 }
 
 }  // namespace
+
+Json options_json(const std::vector<UsedOption>& options) {
+  Json given = Json::object();
+  Json used = Json::object();
+  for (const UsedOption& option : options) {
+    const Json value = std::visit(OptionJson{}, option.value);
+    used[option.name] = value;
+    if (option.given) given[option.name] = value;
+  }
+  return {{"given", given}, {"used", used}};
+}
+
+Json provenance_json(const Provenance& provenance) {
+  Json json;
+  json["version"] = provenance.build.version;
+  json["git_commit"] = provenance.build.git_commit;
+  json["compiler"] = provenance.build.compiler;
+  json["build_type"] = provenance.build.build_type;
+  json["mpi"] = provenance.mpi_library;
+  json["blas"] = provenance.blas;
+  json["hosts"] = provenance.hosts;
+  json["utc_time"] = provenance.utc_time;
+  json["command"] = provenance.command;
+  json["seed"] = provenance.seed;
+  json["inputs"] = inputs_json(provenance.inputs);
+  return json;
+}
 
 Provenance collect_provenance(const Communicator& comm) {
   Provenance provenance;

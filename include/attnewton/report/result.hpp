@@ -15,7 +15,8 @@
 namespace attnewton {
 
 /// An option's value, in the type that it has.
-using OptionValue = std::variant<bool, Index, double, std::string, std::vector<std::string>>;
+using OptionValue =
+    std::variant<bool, Index, double, std::string, std::vector<std::string>, std::vector<Index>>;
 
 struct UsedOption {
   std::string name;

@@ -133,7 +133,8 @@ void BenchRun::measure_case(const AttentionCase& point) {
   }
 }
 
-void BenchRun::finish() const {
+void BenchRun::finish() {
+  machine_.add_dgemm(measure_dgemm(comm_, options_.dgemm_side, options_.repetitions));
   say("");
   say(dgemm_text(machine_));
   const double change = std::abs(machine_.dgemm_gflops_last - machine_.dgemm_gflops_first);

@@ -17,8 +17,8 @@ class BenchRun {
   void measure_machine();
   /// The attention kernels that are asked for, at one point of the grid.
   void measure_case(const AttentionCase& point);
-  /// Compares dgemm at the start and at the end; warns if something else kept the machine busy.
-  void finish() const;
+  /// Measures dgemm once more and warns if its speed is not what it was at the start.
+  void finish();
 
   const MachineFigures& machine() const { return machine_; }
   const std::vector<KernelRow>& rows() const { return rows_; }

@@ -29,11 +29,11 @@ struct KernelRow {
 
 /// Speeds that the machine reached, all ranks together.
 struct MachineFigures {
-  /// GFLOP/s of every dgemm repetition, in order: some before all kernels, some after each. A machine that
-  /// others use as well shows here.
+  /// GFLOP/s of every dgemm repetition, in order: some before all kernels, one after each, some at the end. A
+  /// machine that others use as well shows here.
   std::vector<double> dgemm_gflops_samples;
   double dgemm_gflops_first = 0;    ///< median of those before all kernels
-  double dgemm_gflops_last = 0;     ///< median of those after the last
+  double dgemm_gflops_last = 0;     ///< median of those at the end
   double exp_per_second = 0;        ///< exponentials of doubles
   double exp_float_per_second = 0;  ///< exponentials of floats
   double bandwidth = 0;             ///< GB/s of the triad

@@ -16,10 +16,10 @@ double visible_in_sequence(double length, bool causal) {
 }  // namespace
 
 double visible_scores(Index rows, Index sequence_length, bool causal) {
-  const auto whole = static_cast<double>(rows / sequence_length);
-  const auto last = static_cast<double>(rows % sequence_length);
-  return whole * visible_in_sequence(static_cast<double>(sequence_length), causal) +
-         visible_in_sequence(last, causal);
+  const Index whole = rows / sequence_length;
+  const Index last = rows % sequence_length;
+  return static_cast<double>(whole) * visible_in_sequence(static_cast<double>(sequence_length), causal) +
+         visible_in_sequence(static_cast<double>(last), causal);
 }
 
 OperationCount gradient_operations(const AttentionSize& size, AttentionVariables variables) {

@@ -26,6 +26,8 @@ struct Fixture {
   std::vector<std::string> start = {"zero"};
   std::string weights;
   Colour colour = Colour::green;
+  std::vector<Index> sizes = {8};
+  std::vector<Colour> colours = {Colour::red};
   std::string config;
   OptionTable table{"paint", "Paints."};
 
@@ -38,6 +40,8 @@ struct Fixture {
     table.choice_or_paths("start", "zero|FILE", start, {"zero", "random"}, "A start.");
     table.number_or_path("weights", weights, {.at_least = 0}, "Weights.");
     table.choice<Colour>("colour", colour, {{"red", Colour::red}, {"green", Colour::green}}, "A colour.");
+    table.integers("sizes", sizes, {.at_least = 0, .at_most = 10}, "Sizes.");
+    table.choices<Colour>("colours", colours, {{"red", Colour::red}, {"green", Colour::green}}, "Colours.");
     table.path("config", "FILE", config, "A file.").in_ini = false;
   }
   void read(const std::vector<std::string>& words) { read_options(table, words); }
@@ -68,10 +72,20 @@ TEST(OptionTable, UsedOptionsSayWhichWereGiven) {
   Fixture all;
   all.read({"--integer", "3"});
   const auto used = all.table.used();
-  ASSERT_EQ(used.size(), 5U);  // no path, no weights, never config
+  ASSERT_EQ(used.size(), 7U);  // no path, no weights, never config
   EXPECT_FALSE(used[0].given);
   EXPECT_TRUE(used[1].given);
   EXPECT_EQ(std::get<Index>(used[1].value), 3);
+}
+
+TEST(OptionTable, ListsTakeWordsAndCommasAndReplaceTheDefault) {
+  Fixture all;
+  EXPECT_EQ(all.table.find("sizes")->default_text, "8");
+  all.read({"--sizes", "1,2", "3", "4, 5", "--colours", "green,red"});
+  EXPECT_EQ(all.sizes, (std::vector<Index>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(all.colours, (std::vector<Colour>{Colour::green, Colour::red}));
+  for (const char* wrong : {"1,11", "1,x", ",", " "}) EXPECT_THROW(all.read({"--sizes", wrong}), UsageError);
+  EXPECT_THROW(all.read({"--colours", "red,blue"}), UsageError);
 }
 
 TEST(OptionTable, ALimitIsNamed) {
@@ -102,8 +116,8 @@ TEST(OptionTable, PathsInAFileStartFromItsFolderAndTheCommandLineWins) {
 TEST(OptionTable, IniTextReadsBackToTheSame) {
   const TemporaryFolder folder(Communicator::self());
   Fixture first;
-  first.read(
-      {"--flag", "--number", "0.1", "--path", "x.npy", "--start", "a.npy", "b.npy", "--colour", "red"});
+  first.read({"--flag", "--number", "0.1", "--path", "x.npy", "--start", "a.npy", "b.npy", "--colour", "red",
+              "--sizes", "1,2", "--colours", "green,red"});
   const std::string ini = folder.file("effective.ini");
   std::ofstream(ini) << first.table.ini_text();
   Fixture second;

@@ -18,14 +18,14 @@ TEST(CliUsage, HelpIsPrintedOnceOnAnyRankCount) {
       const Outcome outcome = run(ranks, words);
       EXPECT_EQ(outcome.exit_code, 0);
       EXPECT_EQ(count(outcome.out, "usage: attnewton COMMAND"), 1);
-      for (const char* command : {"solve", "generate", "check"})
+      for (const char* command : {"solve", "generate", "check", "bench"})
         EXPECT_EQ(count(outcome.out, command) > 0, true);
     }
   }
 }
 
 TEST(CliUsage, EveryCommandHasHelp) {
-  for (const char* command : {"solve", "generate", "check"}) {
+  for (const char* command : {"solve", "generate", "check", "bench"}) {
     const Outcome outcome = run(2, {command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(count(outcome.out, std::string("usage: attnewton ") + command), 1);
@@ -92,6 +92,17 @@ const std::vector<Mistake>& mistakes() {
       {{"generate", "--out", "d", "--rows", "0"}, {"--rows", "0", "at least 1"}},
       {{"generate", "--out", "d", "--width", "4", "--factor-rank", "5"}, {"--factor-rank", "5", "4"}},
       {{"check", "--a1", "a", "--b", "b", "--step", "0"}, {"--step", "above 0"}},
+      {{"bench", "--kernel", "gradients"}, {"--kernel", "'gradients'", "did you mean 'gradient'?"}},
+      {{"bench", "--kernel", "exp,dgem"}, {"--kernel", "'dgem'", "did you mean 'dgemm'?"}},
+      {{"bench", "--n", "0"}, {"--n", "0", "at least 1"}},
+      {{"bench", "--n", "64,1e3"}, {"--n", "'1e3'", "integer"}},
+      {{"bench", "--d", "8", "--d", "16"}, {"--d", "twice"}},
+      {{"bench", "--d", ","}, {"--d", "empty"}},
+      {{"bench", "--sequence", "-1"}, {"--sequence", "-1", "at least 0"}},
+      {{"bench", "--mask", "some"}, {"--mask", "'some'", "none, causal"}},
+      {{"bench", "--causal", "--mask", "none"}, {"--causal", "--mask"}},
+      {{"bench", "--repetitions", "-1"}, {"--repetitions", "-1"}},
+      {{"bench", "--quiet"}, {"--quiet", "--out"}},
   };
   return all;
 }

@@ -17,8 +17,9 @@ declare -A may_include=(
   [problems]="core parallel random kernels linalg"
   [curvature]="core parallel random kernels linalg problems"
   [solver]="core parallel random kernels linalg problems curvature"
-  [report]="core parallel random kernels linalg io problems curvature solver"
-  [app]="core parallel random kernels linalg io problems curvature solver report"
+  [bench]="core parallel random kernels linalg problems curvature"
+  [report]="core parallel random kernels linalg io problems curvature solver bench"
+  [app]="core parallel random kernels linalg io problems curvature solver bench report"
 )
 
 breaches=0

@@ -31,5 +31,6 @@ using Commands = std::vector<std::unique_ptr<Command>>;
 std::unique_ptr<Command> make_solve_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_check_command();
+std::unique_ptr<Command> make_bench_command();
 
 }  // namespace attnewton

@@ -47,6 +47,13 @@ double number_of(const std::string& word) {
   throw UsageError(fmt::format("'{}' is not a (finite) number", word));
 }
 
+Index integer_of(const std::string& word, const IntegerLimits& limits) {
+  const auto value = parse_integer(word);
+  if (!value) throw UsageError(fmt::format("'{}' is not an integer", word));
+  check_limits(*value, limits);
+  return *value;
+}
+
 bool truth_of(const std::string& word) {
   if (word == "true") return true;
   if (word == "false") return false;
@@ -60,6 +67,11 @@ struct ToWords {
   Words operator()(double value) const { return {number_text(value)}; }
   Words operator()(const std::string& value) const { return {value}; }
   Words operator()(const Words& value) const { return value; }
+  Words operator()(const std::vector<Index>& value) const {
+    Words words;
+    for (const Index number : value) words.push_back(std::to_string(number));
+    return words;
+  }
 };
 
 std::string in_folder_of(const std::string& file, const std::string& path) {
@@ -73,6 +85,21 @@ void check_choice(const std::string& word, const Words& choices) {
   if (std::find(choices.begin(), choices.end(), word) != choices.end()) return;
   throw UsageError(fmt::format("'{}' is not one of its values: {}{}", word, fmt::join(choices, ", "),
                                did_you_mean(word, choices)));
+}
+
+Words list_items(const Words& words) {
+  constexpr const char* separators = ", \t";
+  Words items;
+  for (const std::string& word : words) {
+    std::size_t begin = word.find_first_not_of(separators);
+    while (begin != std::string::npos) {
+      const std::size_t end = std::min(word.find_first_of(separators, begin), word.size());
+      items.push_back(word.substr(begin, end - begin));
+      begin = word.find_first_not_of(separators, end);
+    }
+  }
+  if (items.empty()) throw UsageError("the list is empty");
+  return items;
 }
 
 OptionTable::OptionTable(std::string command, std::string summary)
@@ -115,11 +142,18 @@ Option& OptionTable::flag(const std::string& name, bool& field, const std::strin
 Option& OptionTable::integer(const std::string& name, Index& field, const IntegerLimits& limits,
                              const std::string& help) {
   Option option = described(name, "N", help);
+  option.set = [&field, limits](const Words& words) { field = integer_of(words.front(), limits); };
+  option.value = [&field] { return OptionValue(field); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::integers(const std::string& name, std::vector<Index>& field, const IntegerLimits& limits,
+                              const std::string& help) {
+  Option option = described(name, "N[,N...]", help);
+  option.max_words = most_list_words;
   option.set = [&field, limits](const Words& words) {
-    const auto value = parse_integer(words.front());
-    if (!value) throw UsageError(fmt::format("'{}' is not an integer", words.front()));
-    check_limits(*value, limits);
-    field = *value;
+    field.clear();
+    for (const std::string& item : list_items(words)) field.push_back(integer_of(item, limits));
   };
   option.value = [&field] { return OptionValue(field); };
   return add(std::move(option));

@@ -74,6 +74,9 @@ class OptionTable {
   Option& flag(const std::string& name, bool& field, const std::string& help);
   Option& integer(const std::string& name, Index& field, const IntegerLimits& limits,
                   const std::string& help);
+  /// One or more integers, as words or with commas between them; they replace the default.
+  Option& integers(const std::string& name, std::vector<Index>& field, const IntegerLimits& limits,
+                   const std::string& help);
   Option& seed(const std::string& name, std::uint64_t& field, const std::string& help);
   Option& number(const std::string& name, double& field, const NumberLimits& limits, const std::string& help);
   Option& duration(const std::string& name, double& field, const std::string& help);
@@ -89,6 +92,10 @@ class OptionTable {
   template <class Enum>
   Option& choice(const std::string& name, Enum& field, std::vector<std::pair<std::string, Enum>> values,
                  const std::string& help);
+  /// One or more of `values`, as words or with commas between them; they replace the default.
+  template <class Enum>
+  Option& choices(const std::string& name, std::vector<Enum>& field,
+                  std::vector<std::pair<std::string, Enum>> values, const std::string& help);
 
   /// Sets the option. Throws UsageError if a word makes no sense, naming the option's origin.
   void apply(const GivenOption& given);
@@ -107,8 +114,14 @@ class OptionTable {
   std::vector<Option> options_;
 };
 
+/// Most words that an option with a list of values takes.
+inline constexpr Index most_list_words = 100;
+
 /// Throws UsageError unless `word` is one of `choices`.
 void check_choice(const std::string& word, const std::vector<std::string>& choices);
+
+/// The items of lists that are separated by commas or blanks. Throws UsageError if there are none.
+std::vector<std::string> list_items(const std::vector<std::string>& words);
 
 template <class Enum>
 Option& OptionTable::choice(const std::string& name, Enum& field,
@@ -128,6 +141,35 @@ Option& OptionTable::choice(const std::string& name, Enum& field,
       if (value == field) return word;
     }
     return std::nullopt;
+  };
+  return add(std::move(option));
+}
+
+template <class Enum>
+Option& OptionTable::choices(const std::string& name, std::vector<Enum>& field,
+                             std::vector<std::pair<std::string, Enum>> values, const std::string& help) {
+  Option option;
+  option.name = name;
+  option.help = help;
+  option.max_words = most_list_words;
+  for (const auto& [word, value] : values) option.choices.push_back(word);
+  option.set = [&field, values, choices = option.choices](const std::vector<std::string>& words) {
+    field.clear();
+    for (const std::string& item : list_items(words)) {
+      check_choice(item, choices);
+      for (const auto& [word, value] : values) {
+        if (word == item) field.push_back(value);
+      }
+    }
+  };
+  option.value = [&field, values]() -> std::optional<OptionValue> {
+    std::vector<std::string> words;
+    for (const Enum item : field) {
+      for (const auto& [word, value] : values) {
+        if (value == item) words.push_back(word);
+      }
+    }
+    return words;
   };
   return add(std::move(option));
 }

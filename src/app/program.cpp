@@ -22,6 +22,7 @@ Commands all_commands() {
   commands.push_back(make_solve_command());
   commands.push_back(make_generate_command());
   commands.push_back(make_check_command());
+  commands.push_back(make_bench_command());
   return commands;
 }
 

@@ -1,5 +1,6 @@
 #include "run_setup.hpp"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/provenance.hpp"
+#include "attnewton/kernels/instruction_set.hpp"
 #include "attnewton/parallel/agreement.hpp"
 
 namespace attnewton {
@@ -22,12 +24,25 @@ namespace {
 int checked_threads(const Communicator& comm, Index wanted) {
   const int cores = cores_of_rank(comm);
   const int threads = wanted > 0 ? static_cast<int>(wanted) : cores;
-  agree_on_errors(comm, [threads] { prepare_blas(threads); });
+  agree_on_errors(comm, [threads] {
+    prepare_blas(threads);
+    instruction_set();  // complains of its variable now rather than inside a task
+  });
   const auto fewest = static_cast<int>(comm.min(Index{cores}));
   if (wanted > 0) {
     if (const auto warning = binding_warning(threads, fewest)) warn(comm, *warning);
   }
   return threads;
+}
+
+// Matrices of some megabytes come and go with every evaluation: their memory stays with the process, as fresh
+// pages from the system cost as much as thin products.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int most_kept_bytes = 32 << 20;  // the largest threshold that glibc takes
+  mallopt(M_MMAP_THRESHOLD, most_kept_bytes);
+  mallopt(M_TRIM_THRESHOLD, 8 * most_kept_bytes);
+#endif
 }
 
 // Bytes of this host, or of the control group that it puts this process in.
@@ -62,6 +77,7 @@ void add_config(OptionTable& table, std::string& config) {
 
 RunSetup::RunSetup(const Communicator& comm, Index threads)
     : threads_(checked_threads(comm, threads)), limit_(threads_) {
+  keep_freed_memory();
   threads_ = static_cast<int>(comm.max(Index{threads_}));
 }
 

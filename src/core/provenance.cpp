@@ -1,10 +1,12 @@
 #include "attnewton/core/provenance.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <ctime>
+#include <fstream>
 
 #include "attnewton_build_info.hpp"
 
@@ -18,6 +20,11 @@ Index peak_memory_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<Index>(usage.ru_maxrss) * 1024;
+}
+
+void reset_peak_memory() {
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5;  // proc(5): resets the peak of the resident set
 }
 
 std::string host_name() {

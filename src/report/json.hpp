@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "attnewton/report/timing_report.hpp"
+#include "attnewton/report/result.hpp"
 
 namespace attnewton {
 
@@ -18,5 +18,10 @@ Json json_number(double value);
 std::string json_text(const Json& json, int indent = -1);
 
 Json timing_json(const TimingSummary& timing);
+
+/// Two objects: the options that were given, and all that were used.
+Json options_json(const std::vector<UsedOption>& options);
+
+Json provenance_json(const Provenance& provenance);
 
 }  // namespace attnewton

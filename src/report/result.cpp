@@ -4,6 +4,7 @@
 #include <array>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/kernels/instruction_set.hpp"
 #include "attnewton/parallel/threads.hpp"
 
 #include "json.hpp"
@@ -34,36 +35,9 @@ struct OptionJson {
   }
 };
 
-Json options_json(const std::vector<UsedOption>& options) {
-  Json given = Json::object();
-  Json used = Json::object();
-  for (const UsedOption& option : options) {
-    const Json value = std::visit(OptionJson{}, option.value);
-    used[option.name] = value;
-    if (option.given) given[option.name] = value;
-  }
-  return {{"given", given}, {"used", used}};
-}
-
 Json inputs_json(const std::vector<InputFile>& inputs) {
   Json json = Json::object();
   for (const InputFile& input : inputs) json[input.option] = {{"path", input.path}, {"hash", input.hash}};
-  return json;
-}
-
-Json provenance_json(const Provenance& provenance) {
-  Json json;
-  json["version"] = provenance.build.version;
-  json["git_commit"] = provenance.build.git_commit;
-  json["compiler"] = provenance.build.compiler;
-  json["build_type"] = provenance.build.build_type;
-  json["mpi"] = provenance.mpi_library;
-  json["blas"] = provenance.blas;
-  json["hosts"] = provenance.hosts;
-  json["utc_time"] = provenance.utc_time;
-  json["command"] = provenance.command;
-  json["seed"] = provenance.seed;
-  json["inputs"] = inputs_json(provenance.inputs);
   return json;
 }
 
@@ -83,11 +57,40 @@ Json sizes_json(const std::vector<std::pair<std::string, Index>>& sizes) {
 
 }  // namespace
 
+Json options_json(const std::vector<UsedOption>& options) {
+  Json given = Json::object();
+  Json used = Json::object();
+  for (const UsedOption& option : options) {
+    const Json value = std::visit(OptionJson{}, option.value);
+    used[option.name] = value;
+    if (option.given) given[option.name] = value;
+  }
+  return {{"given", given}, {"used", used}};
+}
+
+Json provenance_json(const Provenance& provenance) {
+  Json json;
+  json["version"] = provenance.build.version;
+  json["git_commit"] = provenance.build.git_commit;
+  json["compiler"] = provenance.build.compiler;
+  json["build_type"] = provenance.build.build_type;
+  json["mpi"] = provenance.mpi_library;
+  json["blas"] = provenance.blas;
+  json["kernels"] = provenance.kernels;
+  json["hosts"] = provenance.hosts;
+  json["utc_time"] = provenance.utc_time;
+  json["command"] = provenance.command;
+  json["seed"] = provenance.seed;
+  json["inputs"] = inputs_json(provenance.inputs);
+  return json;
+}
+
 Provenance collect_provenance(const Communicator& comm) {
   Provenance provenance;
   provenance.build = build_info();
   provenance.mpi_library = mpi_library_version();
   provenance.blas = blas_description();
+  provenance.kernels = name_of(instruction_set());
   provenance.hosts = hosts_of(comm);
   provenance.utc_time = utc_time_now();
   return provenance;

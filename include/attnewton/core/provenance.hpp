@@ -17,8 +17,13 @@ struct BuildInfo {
 /// What this program was built from. Local.
 BuildInfo build_info();
 
-/// Largest resident memory of this process so far, in bytes. Local.
+/// Largest resident memory of this process, in bytes: so far, or since the last reset. Local.
 Index peak_memory_bytes();
+
+/// Gives memory that is no longer in use back to the system and lets peak_memory_bytes() begin anew, so that
+/// it tells of what follows. Where the system does not allow that, the peak stays that of the whole process.
+/// Local.
+void reset_peak_memory();
 
 /// Name of this host. Local.
 std::string host_name();

@@ -15,7 +15,8 @@
 namespace attnewton {
 
 /// An option's value, in the type that it has.
-using OptionValue = std::variant<bool, Index, double, std::string, std::vector<std::string>>;
+using OptionValue =
+    std::variant<bool, Index, double, std::string, std::vector<std::string>, std::vector<Index>>;
 
 struct UsedOption {
   std::string name;
@@ -35,6 +36,7 @@ struct Provenance {
   BuildInfo build;
   std::string mpi_library;
   std::string blas;
+  std::string kernels;             ///< instruction set of the tile kernels
   std::vector<std::string> hosts;  ///< each once, in order of first rank
   std::string utc_time;
   std::string command;

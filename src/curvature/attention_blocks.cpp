@@ -7,110 +7,216 @@
 namespace attnewton {
 namespace {
 
-// Keys whose Khatri–Rao rows stand in memory at once.
-constexpr Index keys_at_once = 128;
+// Columns of the keys' Khatri–Rao rows that stand in memory at once: with a chunk of keys they fill a part of
+// the second-level cache.
+constexpr Index columns_at_once = 96;
 
-// Rows vech(a_k a_kᵀ), or a_k ⊗ b_k when the values differ from the keys.
-Matrix khatri_rao(const Matrix& keys, Range range) {
-  Matrix rows(range.size(), packed_size(keys.cols()));
-  for (Index k = 0; k < range.size(); ++k) {
-    pack_outer_product(keys.row(range.begin + k).data(), keys.cols(), 1, rows.row(k).data());
-  }
-  return rows;
-}
-
-Matrix khatri_rao(const Matrix& keys, const Matrix& values, Range range) {
-  Matrix rows(range.size(), keys.cols() * values.cols());
-  for (Index k = 0; k < range.size(); ++k) {
-    MatrixView(rows.row(k).data(), keys.cols(), values.cols()).noalias() =
-        keys.row(range.begin + k).transpose() * values.row(range.begin + k);
-  }
-  return rows;
-}
-
-// The backward pass of a tile's rows: P = F∘(G − s1ᵀ) and its product with the keys.
-struct Backward {
-  Matrix p;       // rows × keys
-  Matrix p_keys;  // P A₂ = g_j − s_j p_j, rows × d₂
+// The tile's sums over keys, in lanes.
+struct KeySums {
+  LaneArray<double> r;       // R_j = A₂ᵀ diag(f_j) A₃, whole or packed
+  LaneArray<double> m;       // A₂ᵀ diag(f_j ∘ (G_j − s_j)) A₂, packed
+  LaneArray<double> p;       // p_j = A₂ᵀ f_j; empty when A₃ = A₂, where it is t_j
+  LaneArray<double> p_keys;  // P A₂ = g_j − s_j p_j
 };
 
-Backward backward_pass(const AttentionData& data, const AttentionPoint& point, const Matrix& outputs,
-                       const AttentionTile& tile, const Matrix& f) {
-  Backward back{Matrix(f.rows(), f.cols()), Matrix(f.rows(), data.key_width())};
-  multiply_by_transpose(1, query_rows(point.at.residual, tile), key_rows(outputs, tile), back.p);
-  back.p.array() *= f.array();
-  const Eigen::ArrayXd s = back.p.rowwise().sum().array();
-  back.p.array() -= f.array().colwise() * s;
-  multiply(back.p, key_rows(data.keys, tile), back.p_keys);
-  return back;
-}
-
-// P [vech(a_k a_kᵀ)]_k into `m` unless P is null, and F [vech(a_k a_kᵀ)]_k (or F [a_k ⊗ b_k]_k) into `r`; the
-// keys are streamed, and where both want the same Khatri–Rao rows these are made once.
-template <class Rows>
-void weighted_grams(const AttentionData& data, const AttentionTile& tile, const Matrix& f, const Matrix* p,
-                    Rows&& m, Matrix& r) {
-  for (Index first = 0; first < tile.keys.size(); first += keys_at_once) {
-    const Index count = std::min(keys_at_once, tile.keys.size() - first);
-    const Range range{tile.keys.begin + first, tile.keys.begin + first + count};
-    const double beta = first == 0 ? 0 : 1;
-    const bool squares_wanted = data.values_are_keys || p != nullptr;
-    const Matrix squares = squares_wanted ? khatri_rao(data.keys, range) : Matrix();
-    const Matrix products = data.values_are_keys ? Matrix() : khatri_rao(data.keys, data.values(), range);
-    gemm(Transpose::no, Transpose::no, 1, f.middleCols(first, count),
-         data.values_are_keys ? squares : products, beta, r);
-    if (p != nullptr) gemm(Transpose::no, Transpose::no, 1, p->middleCols(first, count), squares, beta, m);
-  }
-}
-
-// N_j = R_j − p_j t_jᵀ of every row, each whole (d₂ × d₃), rows below one another.
-Matrix whole_n_blocks(const BlockShape& shape, const Matrix& r, const ConstMatrixRef& p,
-                      const ConstMatrixRef& t) {
-  Matrix n(r.rows() * shape.d2, shape.d3);
-  for (Index j = 0; j < r.rows(); ++j) {
-    auto block = n.middleRows(j * shape.d2, shape.d2);
-    if (shape.symmetric) {
-      unpack_symmetric(r.row(j).data(), block);
-    } else {
-      block = ConstMatrixView(r.row(j).data(), shape.d2, shape.d3);
-    }
-    block.noalias() -= p.row(j).transpose() * t.row(j);
-  }
-  return n;
-}
-
-// M_j's part of low rank: K_j K_jᵀ − h_j p_jᵀ − p_j h_jᵀ with h_j = g_j − s_j p_j, which gathers the s_j
-// terms (−g pᵀ − p gᵀ + 2 s p pᵀ). One product of [K h p] with [K −p −h].
-class LowRankPart {
+// One tile on its way to M_j, N_j and K_j.
+template <class Real>
+class TileBlocks {
  public:
-  LowRankPart(const BlockShape& shape, HessianForm form)
-      : e_(shape.e),
-        full_(form == HessianForm::exact),
-        left_(shape.d2, shape.e + (full_ ? 2 : 0)),
-        right_(left_),
-        sum_(shape.d2, shape.d2) {}
+  TileBlocks(const BlockInputs<Real>& inputs, const AttentionTile& tile, HessianForm form)
+      : in_(inputs),
+        shape_(inputs.shape),
+        exact_(form == HessianForm::exact),
+        pass_(inputs.data, inputs.operands, tile),
+        kernels_(pass_.kernels()) {}
 
-  const Matrix& of_row(const double* k, const ConstMatrixRef& h, const ConstMatrixRef& p, Index j) {
-    const ConstMatrixView k_block(k, left_.rows(), e_);
-    left_.leftCols(e_) = k_block;
-    right_.leftCols(e_) = k_block;
-    if (full_) {
-      left_.col(e_) = h.row(j).transpose();
-      left_.col(e_ + 1) = p.row(j).transpose();
-      right_.col(e_) = -p.row(j).transpose();
-      right_.col(e_ + 1) = -h.row(j).transpose();
-    }
-    multiply_by_transpose(1, left_, right_, sum_);
-    return sum_;
-  }
+  void add_up_keys();
+  void finish();
+  void store(Index first_row, RowBlocks<Real>& blocks) const;
 
  private:
-  Index e_;
-  bool full_;
-  Matrix left_;
-  Matrix right_;
-  Matrix sum_;
+  using Lane = LaneArray<Real>;
+
+  void weigh_chunk(const LaneChunk& chunk);
+  void add_grams(Index first, const std::vector<LaneChunk>& chunks);
+  template <class Generate>
+  void add_products(const std::vector<LaneChunk>& chunks, Index columns, bool to_r, bool to_m,
+                    Generate&& generate);
+  void multiply_n_by_y(const LaneBlock& block, const Real* n, Real* k, Real* row) const;
+  void store(const Lane& lanes, Index first_row, PanelMatrix<Real>& rows) const;
+
+  const BlockInputs<Real>& in_;
+  const BlockShape shape_;
+  const bool exact_;
+  AttentionTilePass<Real> pass_;
+  const TileKernels<Real>& kernels_;
+  KeySums sums_;
+  // Of the chunk of keys that goes by: F and P.
+  Lane f_;
+  Lane p_;
+  // Of the tile's rows.
+  Lane queries_;
+  Lane shift_;
+  Lane residual_;
+  Lane s_;
+  Lane ones_;
+  Real* khatri_rao_ = nullptr;
+  // The results.
+  Lane m_;
+  Lane n_;
+  Lane k_;
 };
+
+// F and, for the exact form, P = F∘(G − s1ᵀ) of a chunk of keys, and what is thin of their sums.
+template <class Real>
+void TileBlocks<Real>::weigh_chunk(const LaneChunk& chunk) {
+  const LaneBlock& block = *chunk.block;
+  Real* f = f_.of(block);
+  pass_.dots(chunk, in_.operands.keys, queries_, f);
+  kernels_.shifted_exponential(block.vectors, chunk.count, chunk.first_visible, f, shift_.of(block));
+  if (!shape_.symmetric) pass_.add_mix(chunk, in_.operands.keys, f, sums_.p);
+  if (!exact_) return;
+  Real* p = p_.of(block);
+  pass_.dots(chunk, in_.outputs, residual_, p);
+  kernels_.backward(block.vectors, chunk.count, f, ones_.of(block), s_.of(block), p);
+  pass_.add_mix(chunk, in_.operands.keys, p, sums_.p_keys);
+}
+
+// R += F [columns]_k and M += P [columns]_k of Khatri–Rao columns that `generate` makes for the most keys that
+// any block sees.
+template <class Real>
+template <class Generate>
+void TileBlocks<Real>::add_products(const std::vector<LaneChunk>& chunks, Index columns, bool to_r, bool to_m,
+                                    Generate&& generate) {
+  const Index keys = std::max_element(chunks.begin(), chunks.end(), [](const auto& a, const auto& b) {
+                       return a.count < b.count;
+                     })->count;
+  for (Index first = 0; first < columns; first += columns_at_once) {
+    const Index count = std::min(columns_at_once, columns - first);
+    generate(keys, first, count);
+    for (const LaneChunk& chunk : chunks) {
+      const LaneBlock& block = *chunk.block;
+      if (to_r)
+        pass_.add_mix(chunk, khatri_rao_, count, columns_at_once, f_.of(block), sums_.r.of(block, first));
+      if (to_m)
+        pass_.add_mix(chunk, khatri_rao_, count, columns_at_once, p_.of(block), sums_.m.of(block, first));
+    }
+  }
+}
+
+// The weighted Grams of a chunk of keys; Khatri–Rao rows that R and M both want are made once.
+template <class Real>
+void TileBlocks<Real>::add_grams(Index first, const std::vector<LaneChunk>& chunks) {
+  const Operand<Real>& keys = in_.operands.keys;
+  const Operand<Real>& values = in_.operands.values();
+  const Index key = pass_.tile().keys.begin + first;
+  if (shape_.symmetric || exact_) {
+    add_products(chunks, shape_.m_size(), shape_.symmetric, exact_, [&](Index rows, Index column, Index count) {
+      kernels_.khatri_rao_square(rows, Real{1}, keys.row(key), keys.columns(), column, count, khatri_rao_,
+                                 columns_at_once);
+    });
+  }
+  if (!shape_.symmetric) {
+    add_products(chunks, shape_.n_size(), true, false, [&](Index rows, Index column, Index count) {
+      kernels_.khatri_rao(rows, shape_.d3, Real{1}, keys.row(key), keys.columns(), values.row(key),
+                          values.columns(), column, count, khatri_rao_, columns_at_once);
+    });
+  }
+}
+
+template <class Real>
+void TileBlocks<Real>::add_up_keys() {
+  const AttentionTile& tile = pass_.tile();
+  const Index first_row = tile.queries.begin;
+  sums_.r = pass_.zeros(shape_.n_size());
+  if (exact_) sums_.m = pass_.zeros(shape_.m_size());
+  if (exact_) sums_.p_keys = pass_.zeros(shape_.d2);
+  if (!shape_.symmetric) sums_.p = pass_.zeros(shape_.d2);
+  f_ = pass_.array(keys_per_chunk);
+  if (exact_) p_ = pass_.array(keys_per_chunk);
+  queries_ = pass_.queries_times(in_.x);
+  shift_ = pass_.per_row([&](Index j) { return in_.at.log_sum[first_row + j]; });
+  residual_ = pass_.packed(in_.at.residual);
+  s_ = pass_.per_row([&](Index j) {
+    const auto c = in_.at.residual.row(first_row + j);
+    return c.dot(c + in_.data.target.row(first_row + j));
+  });
+  ones_ = pass_.per_row([](Index) { return 1; });
+  khatri_rao_ = pass_.numbers(keys_per_chunk * columns_at_once);
+
+  std::vector<LaneChunk> chunks;
+  for (Index first = 0; first < tile.keys.size(); first += keys_per_chunk) {
+    chunks.clear();
+    for (const LaneBlock& block : pass_.blocks()) {
+      const LaneChunk chunk = pass_.chunk_of(block, first);
+      if (chunk.count <= 0) continue;
+      weigh_chunk(chunk);
+      chunks.push_back(chunk);
+    }
+    add_grams(first, chunks);
+  }
+}
+
+// K_j = N_j Y of a block's lanes, a row of N_j at a time; `row` is room for one.
+template <class Real>
+void TileBlocks<Real>::multiply_n_by_y(const LaneBlock& block, const Real* n, Real* k, Real* row) const {
+  for (Index b = 0; b < shape_.d2; ++b) {
+    const Real* n_row = n + b * shape_.d3 * block.width;
+    if (shape_.symmetric) {
+      n_row = row;
+      std::copy_n(n + packed_index(b, 0) * block.width, (b + 1) * block.width, row);
+      for (Index c = b + 1; c < shape_.d3; ++c)
+        std::copy_n(n + packed_index(c, b) * block.width, block.width, row + c * block.width);
+    }
+    kernels_.mix(block.vectors, shape_.e, shape_.d3, in_.y.row(0), shape_.e, {n_row, block.width},
+                 {k + b * shape_.e * block.width, block.width}, false);
+  }
+}
+
+// N_j = R_j − p_j t_jᵀ, K_j = N_j Y, and M_j's part of low rank: K_j K_jᵀ − h_j p_jᵀ − p_j h_jᵀ with
+// h_j = g_j − s_j p_j = (P A₂)_j, which gathers the s_j terms (−g pᵀ − p gᵀ + 2 s p pᵀ).
+template <class Real>
+void TileBlocks<Real>::finish() {
+  const Lane t = pass_.packed(in_.at.mixed);
+  const Lane p = shape_.symmetric ? t : pass_.rounded(sums_.p);
+  const Lane h = exact_ ? pass_.rounded(sums_.p_keys) : Lane();
+  n_ = pass_.rounded(sums_.r);
+  k_ = pass_.array(shape_.k_size());
+  m_ = pass_.rounded(exact_ ? sums_.m : pass_.zeros(shape_.m_size()));
+  Real* row = pass_.numbers(shape_.d3 * pass_.blocks().front().width);
+  for (const LaneBlock& block : pass_.blocks()) {
+    kernels_.subtract_outer(block.vectors, shape_.d2, shape_.d3, shape_.symmetric, p.of(block), t.of(block),
+                            n_.of(block));
+    multiply_n_by_y(block, n_.of(block), k_.of(block), row);
+    kernels_.add_low_rank(block.vectors, shape_.d2, shape_.e, k_.of(block),
+                          exact_ ? h.of(block) : nullptr, exact_ ? p.of(block) : nullptr, m_.of(block));
+  }
+}
+
+template <class Real>
+void TileBlocks<Real>::store(const Lane& lanes, Index first_row, PanelMatrix<Real>& rows) const {
+  for (const LaneBlock& block : pass_.blocks()) {
+    for (Index panel = 0; panel < rows.panels(); ++panel) {
+      const Index first = panel * rows.panel_width();
+      kernels_.unpack_real(block.vectors, block.rows, std::min(rows.panel_width(), rows.columns() - first),
+                           lanes.of(block, first), rows.at(panel, first_row + block.first_row),
+                           rows.panel_width());
+    }
+  }
+}
+
+template <class Real>
+void TileBlocks<Real>::store(Index first_row, RowBlocks<Real>& blocks) const {
+  store(m_, first_row, blocks.m);
+  store(k_, first_row, blocks.k);
+  if (exact_) store(n_, first_row, blocks.n);
+}
+
+template <class Real>
+Index panel_width() {
+  const TileKernels<Real>& kernels = tile_kernels<Real>(instruction_set());
+  return kernels.lanes * kernels.most_vectors;
+}
 
 }  // namespace
 
@@ -119,47 +225,36 @@ BlockShape BlockShape::of(const AttentionData& data) {
           data.values_are_keys};
 }
 
-RowBlocks::RowBlocks(const BlockShape& shape, HessianForm form, Index rows)
-    : m(rows, shape.m_size()),
-      n(form == HessianForm::exact ? rows : 0, shape.n_size()),
-      k(rows, shape.k_size()) {}
+template <class Real>
+RowBlocks<Real>::RowBlocks(const BlockShape& shape, HessianForm form, Index rows)
+    : m(rows, shape.m_size(), panel_width<Real>()),
+      n(form == HessianForm::exact ? rows : 0, shape.n_size(), panel_width<Real>()),
+      k(rows, shape.k_size(), panel_width<Real>()) {}
 
-void fill_row_blocks(const AttentionProblem& problem, const AttentionPoint& point, const Matrix& outputs,
-                     const AttentionTile& tile, HessianForm form, Index first_row, RowBlocks& blocks) {
-  const AttentionData& data = problem.data();
-  const BlockShape shape = BlockShape::of(data);
-  const bool exact = form == HessianForm::exact;
-  const Index rows = tile.queries.size();
+template <class Real>
+BlockInputs<Real>::BlockInputs(const AttentionProblem& problem, const AttentionPoint& point)
+    : data(problem.data()),
+      operands(problem.stream().operands()),
+      at(point.at),
+      shape(BlockShape::of(data)),
+      scaled_x(data.scale * point.x),
+      outputs_in_double(product_by_rows(data.values(), point.y)),
+      x(scaled_x),
+      y(point.y),
+      outputs(outputs_in_double) {}
 
-  const Matrix f = tile_softmax(data, tile, point.x);
-  const auto t = query_rows(point.at.mixed, tile);
-  Matrix p(rows, shape.d2);  // p_j = A₂ᵀ f_j
-  multiply(f, key_rows(data.keys, tile), p);
-  Backward back;
-  if (exact) back = backward_pass(data, point, outputs, tile, f);
-
-  auto m = blocks.m.middleRows(first_row, rows);
-  Matrix r(rows, shape.n_size());
-  weighted_grams(data, tile, f, exact ? &back.p : nullptr, m, r);
-  if (!exact) m.setZero();
-
-  const Matrix n = whole_n_blocks(shape, r, p, t);
-  MatrixView k(blocks.k.row(first_row).data(), rows * shape.d2, shape.e);
-  multiply(n, point.y, k);
-  LowRankPart low_rank(shape, form);
-  Matrix packed(1, shape.m_size());
-  for (Index j = 0; j < rows; ++j) {
-    pack_symmetric(low_rank.of_row(blocks.k.row(first_row + j).data(), back.p_keys, p, j), packed.data());
-    m.row(j) += packed;
-    if (!exact) continue;
-    const auto n_block = n.middleRows(j * shape.d2, shape.d2);
-    double* n_row = blocks.n.row(first_row + j).data();
-    if (shape.symmetric) {
-      pack_symmetric(n_block, n_row);
-    } else {
-      MatrixView(n_row, shape.d2, shape.d3) = n_block;
-    }
-  }
+template <class Real>
+void fill_row_blocks(const BlockInputs<Real>& inputs, const AttentionTile& tile, HessianForm form,
+                     Index first_row, RowBlocks<Real>& blocks) {
+  TileBlocks<Real> tile_blocks(inputs, tile, form);
+  tile_blocks.add_up_keys();
+  tile_blocks.finish();
+  tile_blocks.store(first_row, blocks);
 }
+
+template struct RowBlocks<double>;
+template struct BlockInputs<double>;
+template void fill_row_blocks(const BlockInputs<double>&, const AttentionTile&, HessianForm, Index,
+                              RowBlocks<double>&);
 
 }  // namespace attnewton

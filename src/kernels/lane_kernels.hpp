@@ -413,6 +413,12 @@ void add(Size vectors, Size rows, const Real* part, double* sum) {
 }
 
 template <class Real>
+void round_to(Size vectors, Size rows, const double* a, Real* out) {
+  const Size count = rows * vectors * lanes<Real>;
+  for (Size i = 0; i < count; ++i) out[i] = static_cast<Real>(a[i]);
+}
+
+template <class Real>
 void scale(Size vectors, Size rows, const double* factor, double* a) {
   const Size width = vectors * lanes<Real>;
   for (Size r = 0; r < rows; ++r) {
@@ -420,12 +426,126 @@ void scale(Size vectors, Size rows, const double* factor, double* a) {
   }
 }
 
+// ----------------------------------------------------------------------------------- Hessian's blocks
+
+// out_i = factor · x_i for i < count.
+template <class Real>
+ATTNEWTON_INLINE void scaled_copy(Size count, Real factor, const Real* x, Real* out) {
+  Size i = 0;
+  for (; i + lanes<Real> <= count; i += lanes<Real>) store(out + i, load(x + i) * factor);
+  for (; i < count; ++i) out[i] = x[i] * factor;
+}
+
+template <class Real>
+void khatri_rao(Size rows, Size q, Real scale, const Real* a, Size a_stride, const Real* b, Size b_stride,
+                Size first, Size count, Real* out, Size out_stride) {
+  for (Size j = 0; j < rows; ++j) {
+    Size r = first / q;
+    Size s = first % q;
+    for (Size done = 0; done < count; ++r, s = 0) {
+      const Size length = q - s < count - done ? q - s : count - done;
+      scaled_copy<Real>(length, scale * a[j * a_stride + r], b + j * b_stride + s, out + j * out_stride + done);
+      done += length;
+    }
+  }
+}
+
+template <class Real>
+void khatri_rao_square(Size rows, Real scale, const Real* a, Size stride, Size first, Size count, Real* out,
+                       Size out_stride) {
+  Size first_r = 0;
+  while ((first_r + 1) * (first_r + 2) / 2 <= first) ++first_r;
+  const Size first_s = first - first_r * (first_r + 1) / 2;
+  for (Size j = 0; j < rows; ++j) {
+    const Real* row = a + j * stride;
+    Size r = first_r;
+    Size s = first_s;
+    for (Size done = 0; done < count; ++r, s = 0) {
+      const Size length = r + 1 - s < count - done ? r + 1 - s : count - done;
+      scaled_copy<Real>(length, scale * row[r], row + s, out + j * out_stride + done);
+      done += length;
+    }
+  }
+}
+
+template <class Real>
+void subtract_outer(Size vectors, Size d2, Size d3, bool symmetric, const Real* p, const Real* t, Real* r) {
+  const Size width = vectors * lanes<Real>;
+  for (Size b = 0; b < d2; ++b) {
+    const Size columns = symmetric ? b + 1 : d3;
+    for (Size v = 0; v < width; v += lanes<Real>) {
+      const Vec<Real> factor = load(p + b * width + v);
+      for (Size k = 0; k < columns; ++k) {
+        Real* entry = r + k * width + v;
+        store(entry, load(entry) - factor * load(t + k * width + v));
+      }
+    }
+    r += columns * width;
+  }
+}
+
+// Entries (first_a …, first_b …) of K Kᵀ − h pᵀ − p hᵀ of a vector's lanes, added to packed m; those above the
+// diagonal are left out.
+template <class Real, int side>
+ATTNEWTON_INLINE void low_rank_square(Size width, Size e, Size first_a, Size first_b, const Real* k,
+                                      const Real* h, const Real* p, Real* m) {
+  Vec<Real> sum[side][side];
+#pragma GCC unroll 4
+  for (int a = 0; a < side; ++a) {
+#pragma GCC unroll 4
+    for (int b = 0; b < side; ++b) {
+      sum[a][b] = Vec<Real>{};
+      if (h != nullptr) {
+        sum[a][b] -= load(h + (first_a + a) * width) * load(p + (first_b + b) * width);
+        sum[a][b] -= load(p + (first_a + a) * width) * load(h + (first_b + b) * width);
+      }
+    }
+  }
+  for (Size i = 0; i < e; ++i) {
+    Vec<Real> right[side];
+#pragma GCC unroll 4
+    for (int b = 0; b < side; ++b) right[b] = load(k + ((first_b + b) * e + i) * width);
+#pragma GCC unroll 4
+    for (int a = 0; a < side; ++a) {
+      const Vec<Real> left = load(k + ((first_a + a) * e + i) * width);
+#pragma GCC unroll 4
+      for (int b = 0; b < side; ++b) sum[a][b] += left * right[b];
+    }
+  }
+  for (int a = 0; a < side; ++a) {
+    const Size row = first_a + a;
+    for (int b = 0; b < side; ++b) {
+      if (first_b + b > row) continue;
+      Real* entry = m + (row * (row + 1) / 2 + first_b + b) * width;
+      store(entry, load(entry) + sum[a][b]);
+    }
+  }
+}
+
+template <class Real>
+void add_low_rank(Size vectors, Size d, Size e, const Real* k, const Real* h, const Real* p, Real* m) {
+  constexpr int side = ATTNEWTON_SUM_REGISTERS >= 24 ? 4 : 3;
+  const Size width = vectors * lanes<Real>;
+  const Size whole = d / side * side;
+  for (Size v = 0; v < width; v += lanes<Real>) {
+    const Real* h_v = h == nullptr ? nullptr : h + v;
+    const Real* p_v = p == nullptr ? nullptr : p + v;
+    for (Size a = 0; a < whole; a += side) {
+      for (Size b = 0; b <= a; b += side) low_rank_square<Real, side>(width, e, a, b, k + v, h_v, p_v, m + v);
+    }
+    for (Size a = whole; a < d; ++a) {
+      for (Size b = 0; b <= a; ++b) low_rank_square<Real, 1>(width, e, a, b, k + v, h_v, p_v, m + v);
+    }
+  }
+}
+
 // ------------------------------------------------------------------------------------------- layouts
 
 // A square of as many rows as a vector has lanes, in the registers, turned about its diagonal: blocks of half
 // the size change places, then those of a quarter, and so on.
-template <class T, class Bits, int n>
+template <class T, int n>
 struct Square {
+  using Bits = typename ExpConstants<T>::Bits;
   using Row [[gnu::vector_size(n * sizeof(T))]] = T;
   using Order [[gnu::vector_size(n * sizeof(Bits))]] = Bits;
   using InMemory [[gnu::vector_size(n * sizeof(T)), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
@@ -464,12 +584,12 @@ ATTNEWTON_INLINE void transpose(Size rows, Size columns, const From* a, Size str
   const Size square_columns = columns / n * n;
   for (Size i = 0; i < square_rows; i += n) {
     for (Size c = 0; c < square_columns; c += n) {
-      Square<From, std::int64_t, n> square;
+      Square<From, n> square;
       square.load_from(a + i * stride + c, stride);
       square.template swap_blocks<n / 2>();
 #pragma GCC unroll 16
       for (int k = 0; k < n; ++k) {
-        using ToRow = Square<To, std::int64_t, n>;
+        using ToRow = Square<To, n>;
         *reinterpret_cast<typename ToRow::InMemory*>(out + (c + k) * out_stride + i) =
             __builtin_convertvector(square.row[k], typename ToRow::Row);
       }
@@ -497,6 +617,11 @@ void unpack(Size vectors, Size rows, Size columns, const double* in, double* a, 
 }
 
 template <class Real>
+void unpack_real(Size vectors, Size rows, Size columns, const Real* in, Real* a, Size stride) {
+  transpose(columns, rows, in, vectors * lanes<Real>, a, stride);
+}
+
+template <class Real>
 constexpr TileKernels<Real> make_table() {
   TileKernels<Real> table;
   table.lanes = lanes<Real>;
@@ -509,10 +634,16 @@ constexpr TileKernels<Real> make_table() {
   table.backward = backward<Real>;
   table.weigh = weigh<Real>;
   table.backward_direction = backward_direction<Real>;
+  table.khatri_rao = khatri_rao<Real>;
+  table.khatri_rao_square = khatri_rao_square<Real>;
+  table.subtract_outer = subtract_outer<Real>;
+  table.add_low_rank = add_low_rank<Real>;
+  table.round_to = round_to<Real>;
   table.add = add<Real>;
   table.scale = scale<Real>;
   table.pack = pack<Real>;
   table.unpack = unpack<Real>;
+  table.unpack_real = unpack_real<Real>;
   return table;
 }
 

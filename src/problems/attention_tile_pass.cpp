@@ -15,10 +15,14 @@ AttentionTilePass<Real>::AttentionTilePass(const AttentionData& data, const Atte
       operands_(operands),
       tile_(tile),
       blocks_(lane_blocks(tile.queries.size(), kernels_.lanes, kernels_.most_vectors)) {
-  if constexpr (!std::is_same_v<Real, double>) {
-    const Index widest = std::max(operands.keys.columns(), operands.values().columns());
-    part_ = scratch_.take<Real>(widest * blocks_.front().width);
-  }
+  if constexpr (!std::is_same_v<Real, double>)
+    part_ = scratch_.take<Real>(most_mix_columns() * blocks_.front().width);
+}
+
+template <class Real>
+Index AttentionTilePass<Real>::most_mix_columns() const {
+  constexpr Index least = 96;
+  return std::max({least, operands_.keys.columns(), operands_.values().columns()});
 }
 
 template <class Real>
@@ -69,15 +73,32 @@ void AttentionTilePass<Real>::dots(const LaneChunk& chunk, const Operand<Real>& 
 template <class Real>
 void AttentionTilePass<Real>::add_mix(const LaneChunk& chunk, const Operand<Real>& b, const Real* weights,
                                       const LaneArray<double>& sum) {
-  const Real* rows = b.row(tile_.keys.begin + chunk.first);
+  add_mix(chunk, b.row(tile_.keys.begin + chunk.first), b.columns(), b.columns(), weights,
+          sum.of(*chunk.block));
+}
+
+template <class Real>
+void AttentionTilePass<Real>::add_mix(const LaneChunk& chunk, const Real* b, Index columns, Index stride,
+                                      const Real* weights, double* sum) {
   const LaneBlock& block = *chunk.block;
+  const Lanes<const Real> in{weights, block.width};
   if constexpr (std::is_same_v<Real, double>) {
-    kernels_.mix(block.vectors, b.columns(), chunk.count, rows, b.columns(), {weights, block.width},
-                 {sum.of(block), block.width}, true);
+    kernels_.mix(block.vectors, columns, chunk.count, b, stride, in, {sum, block.width}, true);
   } else {
-    kernels_.mix(block.vectors, b.columns(), chunk.count, rows, b.columns(), {weights, block.width},
-                 {part_, block.width}, false);
-    kernels_.add(block.vectors, b.columns(), part_, sum.of(block));
+    kernels_.mix(block.vectors, columns, chunk.count, b, stride, in, {part_, block.width}, false);
+    kernels_.add(block.vectors, columns, part_, sum);
+  }
+}
+
+template <class Real>
+LaneArray<Real> AttentionTilePass<Real>::rounded(const LaneArray<double>& sums) {
+  if constexpr (std::is_same_v<Real, double>) {
+    return sums;
+  } else {
+    LaneArray<Real> copy = array(sums.rows());
+    for (const LaneBlock& block : blocks_)
+      kernels_.round_to(block.vectors, sums.rows(), sums.of(block), copy.of(block));
+    return copy;
   }
 }
 

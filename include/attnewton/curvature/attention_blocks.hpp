@@ -1,8 +1,8 @@
-// The per-row matrices of the attention Hessian, M_j and N_j (MATHEMATICS §1), for the rows of a tile.
+// The per-row matrices of the attention Hessian, M_j, N_j and K_j (MATHEMATICS §1), for the rows of a tile.
 #pragma once
 
 #include "attnewton/curvature/attention_hessian.hpp"
-#include "attnewton/problems/attention_tile.hpp"
+#include "attnewton/curvature/panel_matrix.hpp"
 
 namespace attnewton {
 
@@ -21,18 +21,38 @@ struct BlockShape {
 };
 
 /// Buffers for consecutive query rows, one matrix row a query row.
+template <class Real>
 struct RowBlocks {
-  Matrix m;  ///< vech(M_j)
-  Matrix n;  ///< vech(N_j) or vec(N_j); not filled for Gauss–Newton
-  Matrix k;  ///< vec(K_j), K_j = N_j Y
+  PanelMatrix<Real> m;  ///< vech(M_j)
+  PanelMatrix<Real> n;  ///< vech(N_j) or vec(N_j); empty for Gauss–Newton
+  PanelMatrix<Real> k;  ///< vec(K_j), K_j = N_j Y
 
   RowBlocks(const BlockShape& shape, HessianForm form, Index rows);
 };
 
-/// Fills rows `first_row`, … of `blocks` with the tile's query rows. `outputs` is A₃Y of the local keys.
-/// Local, callable in a TBB task. Cost rows·keys·d² multiply–adds (exact; half for Gauss–Newton) on BLAS-3,
-/// keys streamed in tiles.
-void fill_row_blocks(const AttentionProblem& problem, const AttentionPoint& point, const Matrix& outputs,
-                     const AttentionTile& tile, HessianForm form, Index first_row, RowBlocks& blocks);
+/// What filling reads, in the kernels' scalar type.
+template <class Real>
+struct BlockInputs {
+  BlockInputs(const AttentionProblem& problem, const AttentionPoint& point);
+  BlockInputs(const BlockInputs&) = delete;
+  BlockInputs& operator=(const BlockInputs&) = delete;
+
+  const AttentionData& data;
+  const AttentionOperands<Real>& operands;
+  const AttentionForward& at;
+  BlockShape shape;
+  Matrix scaled_x;
+  Matrix outputs_in_double;
+  Operand<Real> x;        // scale·X
+  Operand<Real> y;        // Y
+  Operand<Real> outputs;  // A₃Y of the local keys
+};
+
+/// Fills rows `first_row`, … of `blocks` with the tile's query rows. Local, callable in a TBB task. Cost
+/// rows·keys·d² multiply–adds (exact; half for Gauss–Newton), O(rows·d³) more; memory beyond `blocks` does
+/// not depend on the number of keys.
+template <class Real>
+void fill_row_blocks(const BlockInputs<Real>& inputs, const AttentionTile& tile, HessianForm form,
+                     Index first_row, RowBlocks<Real>& blocks);
 
 }  // namespace attnewton

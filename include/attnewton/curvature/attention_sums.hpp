@@ -2,6 +2,8 @@
 // the structure is worth").
 #pragma once
 
+#include <span>
+
 #include "attnewton/curvature/attention_blocks.hpp"
 
 namespace attnewton {
@@ -21,14 +23,13 @@ class AttentionSums {
   const BlockShape& shape() const { return shape_; }
 
  private:
-  void add_chunk(const AttentionProblem& problem, const AttentionPoint& point, const Matrix& outputs,
-                 std::span<const AttentionTile> tiles, HessianForm form);
+  void add_regulariser(const AttentionRegulariser& regulariser);
 
   BlockShape shape_;
-  Matrix xx_;    // Σ vech(a_j a_jᵀ) vech(M_j)ᵀ
-  Matrix xy_t_;  // Σ (a_j ⊗ t_j) vec(K_j)ᵀ: row (a, k), column (b, i)
-  Matrix
-      xy_c_;  // Σ (a_j ⊗ c_j) vec(N_j)ᵀ: row (a, i), column (b, k), packed if N_j is; empty for Gauss–Newton
+  PanelMatrix<double> xx_;    // Σ vech(a_j a_jᵀ) vech(M_j)ᵀ
+  PanelMatrix<double> xy_t_;  // Σ (a_j ⊗ t_j) vec(K_j)ᵀ: row (a, k), column (b, i)
+  // Σ (a_j ⊗ c_j) vec(N_j)ᵀ: row (a, i), column (b, k), packed if N_j is; empty for Gauss–Newton
+  PanelMatrix<double> xy_c_;
 };
 
 }  // namespace attnewton

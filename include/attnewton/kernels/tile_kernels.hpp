@@ -68,8 +68,29 @@ struct TileKernels {
   void (*backward_direction)(Size vectors, Size count, const Real* f, const Real* z, const Real* g,
                              const Real* u, const Real* r, const Real* s, Real* dg);
 
+  /// Columns first … first + count − 1 of the row-wise Khatri–Rao product of a (rows × p) and b (rows × q):
+  /// out(j, c − first) = scale · a(j, c / q) · b(j, c % q), c < p·q.
+  void (*khatri_rao)(Size rows, Size q, Real scale, const Real* a, Size a_stride, const Real* b,
+                     Size b_stride, Size first, Size count, Real* out, Size out_stride);
+
+  /// The same of a with itself, packed: columns of vech(a_j a_jᵀ), entry (r, s), r ≥ s, at r(r + 1)/2 + s.
+  void (*khatri_rao_square)(Size rows, Real scale, const Real* a, Size stride, Size first, Size count,
+                            Real* out, Size out_stride);
+
+  /// For every lane R − p tᵀ: r (whole, d₂·d₃ rows, or packed if `symmetric`, where d₂ = d₃) minus the outer
+  /// product of p (d₂ rows) and t (d₃ rows).
+  void (*subtract_outer)(Size vectors, Size d2, Size d3, bool symmetric, const Real* p, const Real* t,
+                         Real* r);
+
+  /// For every lane M + K Kᵀ − h pᵀ − p hᵀ: m packed, k (d·e rows), h and p (d rows each, or both null: K Kᵀ
+  /// alone). d²e/2 multiply–adds a lane.
+  void (*add_low_rank)(Size vectors, Size d, Size e, const Real* k, const Real* h, const Real* p, Real* m);
+
   /// sum(r, :) += part(r, :) for r < rows.
   void (*add)(Size vectors, Size rows, const Real* part, double* sum);
+
+  /// out = a, rounded, for r < rows.
+  void (*round_to)(Size vectors, Size rows, const double* a, Real* out);
 
   /// a(r, :) *= factor for r < rows, `factor` a number a lane.
   void (*scale)(Size vectors, Size rows, const double* factor, double* a);
@@ -80,6 +101,7 @@ struct TileKernels {
 
   /// And back: a[i·stride + c] = in(c, i).
   void (*unpack)(Size vectors, Size rows, Size columns, const double* in, double* a, Size stride);
+  void (*unpack_real)(Size vectors, Size rows, Size columns, const Real* in, Real* a, Size stride);
 };
 
 enum class InstructionSet;

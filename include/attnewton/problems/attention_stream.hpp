@@ -34,6 +34,7 @@ class AttentionStream {
   explicit AttentionStream(const AttentionData& data);
 
   const std::vector<AttentionTile>& tiles() const { return tiles_; }
+  const AttentionOperands<Real>& operands() const { return operands_; }
 
   /// T and log_sum: 2 products, an exponential an unmasked score.
   AttentionForward forward(const Matrix& x) const;

@@ -64,8 +64,13 @@ class AttentionTilePass {
   /// Uninitialised array of `rows` rows in lanes layout, from the thread's scratch.
   template <class T = Real>
   LaneArray<T> array(Index rows) {
-    return {scratch_.take<T>(rows * total_lanes(blocks_)), rows};
+    return {scratch_.template take<T>(rows * total_lanes(blocks_)), rows};
   }
+
+  /// What of the chunk of keys that begins with `first` the block sees; nothing if its count is not positive.
+  LaneChunk chunk_of(const LaneBlock& block, Index first) const;
+  /// `count` numbers, uninitialised, likewise.
+  Real* numbers(Index count) { return scratch_.template take<Real>(count); }
 
   /// Calls f(LaneChunk) for every chunk of keys, block by block, masked ones left out.
   template <class F>
@@ -102,6 +107,12 @@ class AttentionTilePass {
   /// sum += (rows of `b` of the chunk's keys)ᵀ · weights (count × lanes).
   void add_mix(const LaneChunk& chunk, const Operand<Real>& b, const Real* weights,
                const LaneArray<double>& sum);
+  /// The same of any `columns` ≤ most_mix_columns() columns of count rows from `b` on.
+  void add_mix(const LaneChunk& chunk, const Real* b, Index columns, Index stride, const Real* weights,
+               double* sum);
+  Index most_mix_columns() const;
+  /// Sums as the kernels read them: themselves in double, a rounded copy in float.
+  LaneArray<Real> rounded(const LaneArray<double>& sums);
   /// Lanes into the tile's rows of a row-major local matrix.
   void unpack(const LaneArray<double>& lanes, Matrix& rows) const;
 
@@ -111,8 +122,6 @@ class AttentionTilePass {
                    const LaneArray<Real>& stored = {}, const LaneArray<Real>& weights = {});
 
  private:
-  LaneChunk chunk_of(const LaneBlock& block, Index first) const;
-
   const TileKernels<Real>& kernels_;
   const AttentionData& data_;
   const AttentionOperands<Real>& operands_;

@@ -1,4 +1,5 @@
-"""What the scripts of this folder share: shapes, runs of `attnewton bench`, peers in processes of their own, tables."""
+"""What the scripts here share: shapes, runs of `attnewton bench`, peers in their own processes, tables."""
+
 import dataclasses
 import json
 import os
@@ -70,7 +71,11 @@ def kernel_row(report, kernel, shape):
     """The row of a kernel at a shape."""
     for row in report["kernels"]:
         same_shape = (row["n"], row["d"]) == (shape.n, shape.d)
-        if row["kernel"] == kernel and same_shape and (row["sequence"], row["mask"]) == (shape.sequence, shape.mask):
+        if (
+            row["kernel"] == kernel
+            and same_shape
+            and (row["sequence"], row["mask"]) == (shape.sequence, shape.mask)
+        ):
             return row
     fail(f"attnewton bench wrote no row for {kernel} at {shape}")
 
@@ -98,10 +103,10 @@ class PeerError(Exception):
 
 
 class Peer:
-    """A Python program in a process of its own, asked by lines of JSON; one that takes too long is ended and restarted.
+    """A Python program in a process of its own, asked by lines of JSON.
 
-    Its own process, so that a time limit can end it, several versions can take turns in one run, and its threads
-    and memory are its own.
+    Its own process, so that a time limit can end it (the next question starts it anew), several versions can
+    take turns in one run, and its threads and memory are its own.
     """
 
     def __init__(self, python, script, threads, memory_limit=None, environment=None):
@@ -115,8 +120,9 @@ class Peer:
 
     def _start(self):
         try:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            env=self.environment)
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment
+            )
         except OSError as error:
             fail(f"cannot run {self.command[0]}: {error.strerror}")
 

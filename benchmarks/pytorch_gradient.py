@@ -5,23 +5,36 @@
         [--python /usr/bin/python3 /my/venv/bin/python] [--rounds 3] [--out pytorch-gradient.json]
     python3 benchmarks/pytorch_gradient.py --check
 
-Both take turns, round by round, so that whatever else the machine does hits both; medians of the rounds count. PyTorch
-gets two columns: as it is usually written and comes (whole matrices, or its fused attention: the fastest form), and
-tuned: any form, row blocks by hand too, and an allocator that keeps memory, whichever is fastest. --check compares the
-values of loss and gradient instead (needs NumPy). The table goes to standard output as Markdown.
+Both take turns, round by round, so that whatever else the machine does hits both; medians of the rounds
+count. PyTorch gets two columns: as it is usually written and comes (whole matrices, or its fused attention:
+the fastest form), and tuned: any form, row blocks by hand too, and an allocator that keeps memory, whichever is
+fastest. --check compares the values of loss and gradient instead (needs NumPy). The table goes to standard
+output as Markdown.
 """
+
 import argparse
 import json
 import pathlib
 import subprocess
+import sys
 import tempfile
 from statistics import median
 
-from bench_common import (Peer, PeerError, default_program, fail, markdown_table, number, parse_shape, percent,
-                          run_bench, write_result)
+from bench_common import (
+    Peer,
+    PeerError,
+    default_program,
+    fail,
+    markdown_table,
+    number,
+    parse_shape,
+    percent,
+    run_bench,
+    write_result,
+)
 
 default_shapes = ["4096,64", "8192,32", "4096,64,causal", "8192,64,128", "8192,64"]
-# glibc gives large blocks back to the system with every free, and faults every page in again with the next one.
+# glibc gives large blocks back to the system with every free, and faults every page in again at the next use.
 kept_memory = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 relative_tolerance = 1e-12
 
@@ -46,8 +59,9 @@ class Torch:
 
     def seconds(self, variant, shape, repetitions):
         peer, form = variant
-        reply = peer.ask(task="gradient", shape=vars(shape), precision=self.precision, form=form,
-                         repetitions=repetitions)
+        reply = peer.ask(
+            task="gradient", shape=vars(shape), precision=self.precision, form=form, repetitions=repetitions
+        )
         return reply["seconds"]
 
     def fastest(self, shape, variants):
@@ -57,7 +71,7 @@ class Torch:
             try:
                 times[variant] = min(self.seconds(variant, shape, repetitions=2))
             except PeerError as error:
-                print(f"PyTorch {self.name}, {variant[1]}, {shape}: {error}; left out", flush=True)
+                print(f"PyTorch {self.name}, {variant[1]}, {shape}: {error}; left out", file=sys.stderr)
         return min(times, key=times.get, default=None)
 
     def choose(self, shape):
@@ -89,26 +103,63 @@ def measure(shape, peers, args):
     result["attnewton"] = {"seconds": median(ours), "share_of_dgemm": row["operations"] / median(ours) / peak}
     result["peers"] = []
     for (peer, kind), seconds in theirs.items():
-        result["peers"].append({
-            "torch": peer.about["torch"], "blas": peer.about["blas"], "kind": kind, "precision": args.precision,
-            "form": chosen[peer][kind][1], "keeps_memory": chosen[peer][kind][0] is peer.keeping,
-            "seconds": median(seconds), "share_of_dgemm": row["operations"] / median(seconds) / peak,
-            "ratio": median(their / our for their, our in zip(seconds, ours))})
+        result["peers"].append(
+            {
+                "torch": peer.about["torch"],
+                "blas": peer.about["blas"],
+                "kind": kind,
+                "precision": args.precision,
+                "form": chosen[peer][kind][1],
+                "keeps_memory": chosen[peer][kind][0] is peer.keeping,
+                "seconds": median(seconds),
+                "share_of_dgemm": row["operations"] / median(seconds) / peak,
+                "ratio": median(their / our for their, our in zip(seconds, ours)),
+            }
+        )
     return result
 
 
 def table(results):
     """The comparison as Markdown; a line a shape and PyTorch."""
-    heading = ["n", "d", "mask", "sequence", "PyTorch", "as written: form", "s", "of dgemm", "tuned: form", "s",
-               "of dgemm", "attnewton s", "of dgemm", "as written / ours", "tuned / ours"]
+    heading = [
+        "n",
+        "d",
+        "mask",
+        "sequence",
+        "PyTorch",
+        "as written: form",
+        "s",
+        "of dgemm",
+        "tuned: form",
+        "s",
+        "of dgemm",
+        "attnewton s",
+        "of dgemm",
+        "as written / ours",
+        "tuned / ours",
+    ]
     rows = []
     for result in results:
-        for name in dict.fromkeys((peer["torch"], peer["blas"], peer["precision"]) for peer in result["peers"]):
-            cells = [result["n"], result["d"], result["mask"], result["sequence"], f"{name[0]}, {name[1]}, {name[2]}"]
+        for name in dict.fromkeys(
+            (peer["torch"], peer["blas"], peer["precision"]) for peer in result["peers"]
+        ):
+            cells = [
+                result["n"],
+                result["d"],
+                result["mask"],
+                result["sequence"],
+                f"{name[0]}, {name[1]}, {name[2]}",
+            ]
             ratios = []
             for kind in ("usual", "tuned"):
-                peer = next((peer for peer in result["peers"] if peer["kind"] == kind
-                             and (peer["torch"], peer["blas"], peer["precision"]) == name), None)
+                peer = next(
+                    (
+                        peer
+                        for peer in result["peers"]
+                        if peer["kind"] == kind and (peer["torch"], peer["blas"], peer["precision"]) == name
+                    ),
+                    None,
+                )
                 if peer is None:
                     cells, ratios = cells + ["none ran", "", ""], ratios + [""]
                     continue
@@ -137,11 +188,22 @@ def write_inputs(folder, shape):
 
 
 def our_values(folder, shape, args):
-    command = [args.program, "solve", "--a1", folder / "a.npy", "--b", folder / "b.npy", "--variables", "joint"]
+    command = [
+        args.program,
+        "solve",
+        "--a1",
+        folder / "a.npy",
+        "--b",
+        folder / "b.npy",
+        "--variables",
+        "joint",
+    ]
     command += ["--offsets", folder / "offsets.npy", "--init", folder / "x.npy", folder / "y.npy"]
     command += ["--max-iterations", 0, "--threads", args.threads, "--quiet", "--out", folder / "result"]
     command += ["--causal"] if shape.causal else []
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     if done.returncode not in (0, 4):  # 4: not converged, which no iteration at all cannot be
         fail(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr.strip()}")
     return json.loads((folder / "result/result.json").read_text())
@@ -160,8 +222,17 @@ def check(shapes, peers, args):
                     theirs = peer.usual.ask(task="check", folder=name, shape=vars(shape), form=form)
                     errors = [abs(theirs[key] - ours[key]) / ours[key] for key in ("loss", "gradient_norm")]
                     worst = max(worst, *errors)
-                    rows.append([shape.n, shape.d, shape.mask, shape.sequence, peer.name, form,
-                                 *(f"{error:.1e}" for error in errors)])
+                    rows.append(
+                        [
+                            shape.n,
+                            shape.d,
+                            shape.mask,
+                            shape.sequence,
+                            peer.name,
+                            form,
+                            *(f"{error:.1e}" for error in errors),
+                        ]
+                    )
     print(markdown_table(["n", "d", "mask", "sequence", "PyTorch", "form", "loss", "gradient norm"], rows))
     if worst > relative_tolerance:
         fail(f"a relative difference of {worst:.1e} is above {relative_tolerance:.0e}")
@@ -169,13 +240,19 @@ def check(shapes, peers, args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shapes", nargs="+", default=default_shapes, metavar="N,D[,SEQUENCE][,causal]")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repetitions", type=int, default=3, help="of PyTorch's in each round")
-    parser.add_argument("--precision", choices=["double", "float"], default="double", help="PyTorch's; ours is double")
-    parser.add_argument("--python", nargs="+", default=["/usr/bin/python3"], help="one for each PyTorch to compare")
+    parser.add_argument(
+        "--precision", choices=["double", "float"], default="double", help="PyTorch's; ours is double"
+    )
+    parser.add_argument(
+        "--python", nargs="+", default=["/usr/bin/python3"], help="one for each PyTorch to compare"
+    )
     parser.add_argument("--program", type=pathlib.Path, default=default_program)
     parser.add_argument("--check", action="store_true", help="compare values, not times")
     parser.add_argument("--out", type=pathlib.Path, default="pytorch-gradient.json")
@@ -185,8 +262,12 @@ def main():
     if args.check:
         check(shapes, peers, args)
     else:
-        results = [measure(shape, peers, args) for shape in shapes]
-        write_result(args.out, {"kernel": "gradient", "results": results})
+        results = []
+        for shape in shapes:
+            results.append(measure(shape, peers, args))
+            write_result(
+                args.out, {"kernel": "gradient", "results": results}
+            )  # what is measured outlives a stop
         print(table(results))
     for peer in peers:
         peer.close()

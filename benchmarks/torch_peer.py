@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""PyTorch's side of pytorch_gradient.py and pytorch_hessian.py, which start it: answers lines of JSON with lines of JSON.
+"""PyTorch's side of pytorch_gradient.py and pytorch_hessian.py, which start it: answers JSON, line by line.
 
-The loss is that of `attnewton bench`, L = ½‖softmax(A X Aᵀ) A Y − B‖² over X and Y (d × d both), sequences as a batch.
+The loss is that of `attnewton bench`, L = ½‖softmax(A X Aᵀ) A Y − B‖² over X and Y (d × d both), sequences
+as a batch.
 """
+
 import argparse
 import json
 import math
@@ -13,8 +15,10 @@ import time
 try:
     import torch
 except ImportError as error:
-    sys.exit(f"torch_peer.py: {sys.executable} has no working PyTorch ({error}): install python3-torch, or pip's "
-             "torch, and give that Python with --python")
+    sys.exit(
+        f"torch_peer.py: {sys.executable} has no working PyTorch ({error}): install python3-torch, or pip's "
+        "torch, and give that Python with --python"
+    )
 
 dtypes = {"double": torch.double, "float": torch.float}
 
@@ -52,7 +56,8 @@ class Layer:
         # Its scale 1/√d is taken back; a head of its own for each sequence, as the fused kernels want.
         query = (self.a @ (x * math.sqrt(x.shape[1]))).unsqueeze(1)
         out = torch.nn.functional.scaled_dot_product_attention(
-            query, self.a.unsqueeze(1), (self.a @ y).unsqueeze(1), is_causal=self.causal)
+            query, self.a.unsqueeze(1), (self.a @ y).unsqueeze(1), is_causal=self.causal
+        )
         return self.half_square(out.squeeze(1) - self.b)
 
     def blocks(self, most_rows):
@@ -79,7 +84,8 @@ class Layer:
         return total, sums
 
 
-# Loss and gradient. The first ones are how PyTorch is written; row blocks, by hand, keep the matrices in the caches.
+# Loss and gradient. The first ones are how PyTorch is usually written; row blocks, by hand, keep the matrices
+# in the caches.
 gradient_forms = {
     "F (A Y)": lambda layer: layer.whole(layer.loss_values_first),
     "(F A) Y": lambda layer: layer.whole(layer.loss_weights_first),
@@ -125,10 +131,14 @@ class GradientTask:
 def check_values(folder, shape, form):
     """Loss and gradient norm at the inputs that the folder's .npy files hold."""
     import numpy
+
     a, b, x, y = (torch.from_numpy(numpy.load(f"{folder}/{name}.npy")) for name in ("a", "b", "x", "y"))
     a, b = (matrix.reshape(-1, shape["sequence"], matrix.shape[1]) for matrix in (a, b))
     loss, gradient = gradient_forms[form](Layer(a, b, x, y, shape["causal"]))
-    return {"loss": loss.item(), "gradient_norm": math.sqrt(sum(part.square().sum().item() for part in gradient))}
+    return {
+        "loss": loss.item(),
+        "gradient_norm": math.sqrt(sum(part.square().sum().item() for part in gradient)),
+    }
 
 
 # --- the Hessian in (vec X, vec Y) ---
@@ -141,19 +151,21 @@ def loss_of_vector(layer):
     d = layer.x.shape[0]
 
     def loss(theta):
-        return layer.loss_values_first(theta[:d * d].view(d, d), theta[d * d:].view(d, d))
+        return layer.loss_values_first(theta[: d * d].view(d, d), theta[d * d :].view(d, d))
 
     return loss
 
 
 def chunk_of(layer):
-    weights = layer.a.shape[0] * layer.a.shape[1]**2 * layer.a.element_size()
+    weights = layer.a.shape[0] * layer.a.shape[1] ** 2 * layer.a.element_size()
     return max(1, tangent_bytes // weights)
 
 
 def vmap_of_jvp(layer, theta):
     gradient = torch.func.grad(loss_of_vector(layer))
-    product = torch.func.vmap(lambda v: torch.func.jvp(gradient, (theta,), (v,))[1], chunk_size=chunk_of(layer))
+    product = torch.func.vmap(
+        lambda v: torch.func.jvp(gradient, (theta,), (v,))[1], chunk_size=chunk_of(layer)
+    )
     return product(torch.eye(len(theta), dtype=theta.dtype))
 
 
@@ -163,12 +175,17 @@ def jacrev_of_grad(layer, theta):
 
 
 hessian_forms = {
-    "functional.hessian": lambda layer, theta: torch.autograd.functional.hessian(loss_of_vector(layer), theta),
+    "functional.hessian": lambda layer, theta: torch.autograd.functional.hessian(
+        loss_of_vector(layer), theta
+    ),
     "functional.hessian, vectorized": lambda layer, theta: torch.autograd.functional.hessian(
-        loss_of_vector(layer), theta, vectorize=True),
+        loss_of_vector(layer), theta, vectorize=True
+    ),
 }
 if hasattr(torch, "func"):
-    hessian_forms["func.jacfwd of jacrev"] = lambda layer, theta: torch.func.hessian(loss_of_vector(layer))(theta)
+    hessian_forms["func.jacfwd of jacrev"] = lambda layer, theta: torch.func.hessian(loss_of_vector(layer))(
+        theta
+    )
     hessian_forms["func.jacrev of grad, chunks"] = jacrev_of_grad
     hessian_forms["func.vmap of jvp of grad, chunks"] = vmap_of_jvp
 
@@ -197,8 +214,13 @@ def blas_name():
 
 
 def describe():
-    return {"torch": torch.__version__, "blas": blas_name(), "threads": torch.get_num_threads(),
-            "gradient_forms": list(gradient_forms), "hessian_forms": list(hessian_forms)}
+    return {
+        "torch": torch.__version__,
+        "blas": blas_name(),
+        "threads": torch.get_num_threads(),
+        "gradient_forms": list(gradient_forms),
+        "hessian_forms": list(hessian_forms),
+    }
 
 
 def answer(tasks, request):
@@ -210,14 +232,21 @@ def answer(tasks, request):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--memory-limit", type=float, help="GiB of data")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.memory_limit:
         resource.setrlimit(resource.RLIMIT_DATA, (int(args.memory_limit * 2**30),) * 2)
-    tasks = {"describe": describe, "gradient": GradientTask().run, "check": check_values, "hessian": run_hessian}
+    tasks = {
+        "describe": describe,
+        "gradient": GradientTask().run,
+        "check": check_values,
+        "hessian": run_hessian,
+    }
     for line in sys.stdin:
         print(json.dumps(answer(tasks, json.loads(line))), flush=True)
 

@@ -153,6 +153,59 @@ class Peer:
             self.process = None
 
 
+# glibc gives large blocks back to the system with every free, and faults all pages in again at the next use.
+kept_memory = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+
+
+class Torch:
+    """One PyTorch in two processes: as it comes, and with an allocator that keeps memory."""
+
+    def __init__(self, python, threads, memory_limit=None):
+        script = pathlib.Path(__file__).with_name("torch_peer.py")
+        self.usual = Peer(python, script, threads, memory_limit)
+        self.keeping = Peer(python, script, threads, memory_limit, kept_memory)
+        try:
+            self.about = self.usual.ask(task="describe")
+        except PeerError as error:
+            fail(f"{python} cannot be the peer: {error}")
+
+    @property
+    def name(self):
+        return f"{self.about['torch']}, {self.about['blas']}"
+
+    def try_forms(self, forms, seconds):
+        """What `seconds` gives for each (process, form), and what kept the others from a time."""
+        times, failures = {}, {}
+        for variant in [(peer, form) for peer in (self.usual, self.keeping) for form in forms]:
+            try:
+                times[variant] = seconds(*variant)
+            except PeerError as error:
+                failures[variant] = str(error)
+        return times, failures
+
+    def fastest(self, times, usual_forms):
+        """The fastest (process, form) of either kind: as usually written, with any means. None if none ran."""
+        usual = [(peer, form) for peer, form in times if peer is self.usual and form in usual_forms]
+        return {
+            "usual": min(usual, key=times.get, default=None),
+            "tuned": min(times, key=times.get, default=None),
+        }
+
+    def described(self, kind, variant):
+        """What a result says of the variant."""
+        peer, form = variant
+        about = {"torch": self.about["torch"], "blas": self.about["blas"], "kind": kind}
+        return about | {"form": form, "keeps_memory": peer is self.keeping}
+
+    def close(self):
+        self.usual.close()
+        self.keeping.close()
+
+
+def form_text(entry):
+    return entry["form"] + (", memory kept" if entry["keeps_memory"] else "")
+
+
 # --- results ---
 
 

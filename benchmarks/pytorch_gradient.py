@@ -7,8 +7,8 @@
 
 Both take turns, round by round, so that whatever else the machine does hits both; medians of the rounds
 count. PyTorch gets two columns: as it is usually written and comes (whole matrices, or its fused attention:
-the fastest form), and tuned: any form, row blocks by hand too, and an allocator that keeps memory, whichever is
-fastest. --check compares the values of loss and gradient instead (needs NumPy). The table goes to standard
+the fastest form), and tuned: any form, row blocks by hand too, and an allocator that keeps memory, whichever
+is fastest. --check compares the values of loss and gradient instead (needs NumPy). The table goes to standard
 output as Markdown.
 """
 
@@ -21,10 +21,10 @@ import tempfile
 from statistics import median
 
 from bench_common import (
-    Peer,
-    PeerError,
+    Torch,
     default_program,
     fail,
+    form_text,
     markdown_table,
     number,
     parse_shape,
@@ -34,88 +34,46 @@ from bench_common import (
 )
 
 default_shapes = ["4096,64", "8192,32", "4096,64,causal", "8192,64,128", "8192,64"]
-# glibc gives large blocks back to the system with every free, and faults every page in again at the next use.
-kept_memory = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 relative_tolerance = 1e-12
 
 
-class Torch:
-    """One PyTorch, in two processes: as it comes, and with an allocator that keeps memory."""
+def seconds_of(peer, form, shape, precision, repetitions):
+    request = {"shape": vars(shape), "precision": precision, "form": form, "repetitions": repetitions}
+    return peer.ask(task="gradient", **request)["seconds"]
 
-    def __init__(self, python, args):
-        script = pathlib.Path(__file__).with_name("torch_peer.py")
-        self.precision = args.precision
-        self.usual = Peer(python, script, args.threads)
-        self.keeping = Peer(python, script, args.threads, environment=kept_memory)
-        try:
-            self.about = self.usual.ask(task="describe")
-        except PeerError as error:
-            fail(f"{python} cannot be the peer: {error}")
-        self.forms = self.about["gradient_forms"]
 
-    @property
-    def name(self):
-        return f"{self.about['torch']} ({self.about['blas']})"
-
-    def seconds(self, variant, shape, repetitions):
-        peer, form = variant
-        reply = peer.ask(
-            task="gradient", shape=vars(shape), precision=self.precision, form=form, repetitions=repetitions
-        )
-        return reply["seconds"]
-
-    def fastest(self, shape, variants):
-        """The fastest of these (process, form); None if none runs."""
-        times = {}
-        for variant in variants:
-            try:
-                times[variant] = min(self.seconds(variant, shape, repetitions=2))
-            except PeerError as error:
-                print(f"PyTorch {self.name}, {variant[1]}, {shape}: {error}; left out", file=sys.stderr)
-        return min(times, key=times.get, default=None)
-
-    def choose(self, shape):
-        usual = [(self.usual, form) for form in self.forms if not form.startswith("blocks")]
-        tuned = [(peer, form) for peer in (self.usual, self.keeping) for form in self.forms]
-        return {"usual": self.fastest(shape, usual), "tuned": self.fastest(shape, tuned)}
-
-    def close(self):
-        self.usual.close()
-        self.keeping.close()
+def choose(torch, shape, args):
+    forms = torch.about["gradient_forms"]
+    times, failures = torch.try_forms(
+        forms, lambda peer, form: min(seconds_of(peer, form, shape, args.precision, repetitions=2))
+    )
+    for (_, form), reason in failures.items():
+        print(f"PyTorch {torch.name}, {form}, {shape}: {reason}; left out", file=sys.stderr)
+    return torch.fastest(times, [form for form in forms if not form.startswith("blocks")])
 
 
 def measure(shape, peers, args):
     """A result for each peer, and our own times in the same rounds."""
-    chosen = {peer: peer.choose(shape) for peer in peers}
+    chosen = {torch: choose(torch, shape, args) for torch in peers}
     ours, dgemm, theirs = [], [], {}
     for _ in range(args.rounds):
-        for peer in peers:
-            for kind, variant in chosen[peer].items():
+        for torch, variants in chosen.items():
+            for kind, variant in variants.items():
                 if variant is not None:
-                    seconds = median(peer.seconds(variant, shape, args.repetitions))
-                    theirs.setdefault((peer, kind), []).append(seconds)
+                    seconds = seconds_of(*variant, shape, args.precision, args.repetitions)
+                    theirs.setdefault((torch, kind), []).append(median(seconds))
         row, report = run_bench(args.program, "gradient", shape, args.threads)
         ours.append(row["seconds"])
         dgemm.append(report["dgemm_gflops"])
-    peak = median(dgemm) * 1e9
+    peak, operations = median(dgemm) * 1e9, row["operations"]
     result = {**vars(shape), "mask": shape.mask, "threads": args.threads, "dgemm_gflops": median(dgemm)}
-    result |= {"operations": row["operations"], "blas": report["provenance"]["blas"]}
-    result["attnewton"] = {"seconds": median(ours), "share_of_dgemm": row["operations"] / median(ours) / peak}
-    result["peers"] = []
-    for (peer, kind), seconds in theirs.items():
-        result["peers"].append(
-            {
-                "torch": peer.about["torch"],
-                "blas": peer.about["blas"],
-                "kind": kind,
-                "precision": args.precision,
-                "form": chosen[peer][kind][1],
-                "keeps_memory": chosen[peer][kind][0] is peer.keeping,
-                "seconds": median(seconds),
-                "share_of_dgemm": row["operations"] / median(seconds) / peak,
-                "ratio": median(their / our for their, our in zip(seconds, ours)),
-            }
-        )
+    result |= {"operations": operations, "blas": report["provenance"]["blas"], "peers": []}
+    result["attnewton"] = {"seconds": median(ours), "share_of_dgemm": operations / median(ours) / peak}
+    for (torch, kind), seconds in theirs.items():
+        entry = torch.described(kind, chosen[torch][kind]) | {"precision": args.precision}
+        entry |= {"seconds": median(seconds), "share_of_dgemm": operations / median(seconds) / peak}
+        entry["ratio"] = median(their / our for their, our in zip(seconds, ours))
+        result["peers"].append(entry)
     return result
 
 
@@ -163,8 +121,7 @@ def table(results):
                 if peer is None:
                     cells, ratios = cells + ["none ran", "", ""], ratios + [""]
                     continue
-                kept = ", memory kept" if peer["keeps_memory"] else ""
-                cells += [peer["form"] + kept, number(peer["seconds"]), percent(peer["share_of_dgemm"])]
+                cells += [form_text(peer), number(peer["seconds"]), percent(peer["share_of_dgemm"])]
                 ratios.append(f"{peer['ratio']:.1f}")
             ours = result["attnewton"]
             rows.append(cells + [number(ours["seconds"]), percent(ours["share_of_dgemm"]), *ratios])
@@ -218,7 +175,7 @@ def check(shapes, peers, args):
             write_inputs(folder, shape)
             ours = our_values(folder, shape, args)
             for peer in peers:
-                for form in peer.forms:
+                for form in peer.about["gradient_forms"]:
                     theirs = peer.usual.ask(task="check", folder=name, shape=vars(shape), form=form)
                     errors = [abs(theirs[key] - ours[key]) / ours[key] for key in ("loss", "gradient_norm")]
                     worst = max(worst, *errors)
@@ -258,7 +215,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default="pytorch-gradient.json")
     args = parser.parse_args()
     shapes = [parse_shape(text) for text in args.shapes]
-    peers = [Torch(python, args) for python in args.python]
+    peers = [Torch(python, args.threads) for python in args.python]
     if args.check:
         check(shapes, peers, args)
     else:

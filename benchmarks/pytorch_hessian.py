@@ -5,10 +5,10 @@
         [--python /usr/bin/python3 /my/venv/bin/python] [--time-limit 60] [--memory-limit 8]
         [--out pytorch-hessian.json]
 
-The Hessian is that of X and Y together, 2d² unknowns. Each PyTorch uses its fastest form at each shape: all
-forms are tried first, within the limits, and must agree. Then both take turns, round by round; medians count.
-The tables go to standard output as Markdown: a line a shape, and the exponents with which the times grow in d
-and n.
+The Hessian is that of X and Y together, 2d² unknowns. Each PyTorch uses its fastest form at each shape, as it
+comes and tuned (an allocator that keeps memory as well): all forms are tried first, within the limits, and must
+agree. Then both sides take turns, round by round; medians count. The tables go to standard output as Markdown:
+a line a shape, and the exponents with which the times grow in d and n.
 """
 
 import argparse
@@ -17,10 +17,11 @@ import pathlib
 from statistics import median
 
 from bench_common import (
-    Peer,
     PeerError,
+    Torch,
     default_program,
     fail,
+    form_text,
     markdown_table,
     number,
     parse_shape,
@@ -33,76 +34,73 @@ default_shapes = ["512,4", "512,6", "512,8", "512,12", "256,8", "1024,8"]
 norm_tolerance = 1e-10
 
 
-class Torch:
-    def __init__(self, python, args):
-        script = pathlib.Path(__file__).with_name("torch_peer.py")
-        self.peer = Peer(python, script, args.threads, memory_limit=args.memory_limit)
-        self.time_limit = args.time_limit
-        try:
-            self.about = self.peer.ask(task="describe")
-        except PeerError as error:
-            fail(f"{python} cannot be the peer: {error}")
+def hessian_of(peer, form, shape, repetitions, time_limit):
+    return peer.ask(time_limit, task="hessian", shape=vars(shape), form=form, repetitions=repetitions)
 
-    def ask(self, shape, form, repetitions=1):
-        return self.peer.ask(
-            self.time_limit, task="hessian", shape=vars(shape), form=form, repetitions=repetitions
-        )
 
-    def repeat(self, shape, form):
-        try:
-            return self.ask(shape, form)["seconds"]
-        except PeerError as error:
-            fail(f"PyTorch {self.about['torch']}, {form} at {shape} ran before, and now not: {error}")
+def choose(torch, shape, args):
+    """The fastest forms within the limits, and what every form took, or why it did not run."""
+    norms = []
 
-    def fastest(self, shape):
-        """The fastest form within the limits, or None; and each form's time, or what kept it from one."""
-        times, norms, tried = {}, {}, {}
-        for form in self.about["hessian_forms"]:
-            try:
-                # The first evaluation after a start also loads and allocates.
-                reply = self.ask(shape, form, repetitions=2)
-                times[form], norms[form] = reply["seconds"][-1], reply["norm"]
-                tried[form] = times[form]
-            except PeerError as error:
-                tried[form] = str(error)
-        if norms and max(norms.values()) - min(norms.values()) > norm_tolerance * max(norms.values()):
-            fail(f"PyTorch's forms of the Hessian at {shape} disagree: norms {norms}")
-        return min(times, key=times.get, default=None), tried
+    def seconds(peer, form):
+        # The first evaluation after a start also loads and allocates.
+        reply = hessian_of(peer, form, shape, 2, args.time_limit)
+        norms.append(reply["norm"])
+        return reply["seconds"][-1]
+
+    forms = torch.about["hessian_forms"]
+    times, failures = torch.try_forms(forms, seconds)
+    if norms and max(norms) - min(norms) > norm_tolerance * max(norms):
+        fail(f"PyTorch's forms of the Hessian at {shape} disagree: their norms are {norms}")
+    tried = [torch.described("tried", variant) | {"seconds": time} for variant, time in times.items()]
+    tried += [torch.described("tried", variant) | {"failed": why} for variant, why in failures.items()]
+    return torch.fastest(times, forms), tried
+
+
+def again(torch, variant, shape, args):
+    try:
+        return hessian_of(*variant, shape, 1, args.time_limit)["seconds"][0]
+    except PeerError as error:
+        fail(f"PyTorch {torch.name}, {variant[1]} at {shape} ran once, and then not: {error}")
 
 
 def measure(shape, peers, args):
-    chosen = {peer: peer.fastest(shape) for peer in peers}
-    ours, theirs = [], {peer: [] for peer in peers if chosen[peer][0]}
+    choices = {torch: choose(torch, shape, args) for torch in peers}
+    ours, theirs = [], {}
     for _ in range(args.rounds):
-        for peer, seconds in theirs.items():
-            seconds += peer.repeat(shape, chosen[peer][0])
+        for torch, (chosen, _) in choices.items():
+            for kind, variant in chosen.items():
+                if variant is not None:
+                    theirs.setdefault((torch, kind), []).append(again(torch, variant, shape, args))
         row, report = run_bench(args.program, "assembly", shape, args.threads, ["--variables", "joint"])
         ours.append(row["seconds"])
     result = {**vars(shape), "mask": shape.mask, "threads": args.threads, "operations": row["operations"]}
-    result |= {"unknowns": 2 * shape.d**2, "blas": report["provenance"]["blas"], "peers": []}
+    result |= {"unknowns": 2 * shape.d**2, "blas": report["provenance"]["blas"]}
     result["attnewton"] = {"seconds": median(ours), "share_of_dgemm": row["share_of_dgemm"]}
-    for peer in peers:
-        form, tried = chosen[peer]
-        entry = {"torch": peer.about["torch"], "blas": peer.about["blas"], "form": form, "tried": tried}
-        if form:
-            entry["seconds"] = median(theirs[peer])
-            entry["ratio"] = median(their / our for their, our in zip(theirs[peer], ours))
+    result["peers"] = []
+    for (torch, kind), seconds in theirs.items():
+        entry = torch.described(kind, choices[torch][0][kind]) | {"seconds": median(seconds)}
+        entry["ratio"] = median(their / our for their, our in zip(seconds, ours))
         result["peers"].append(entry)
+    result["tried"] = [entry for _, tried in choices.values() for entry in tried]
     return result
 
 
+kind_words = {"usual": "as it comes", "tuned": "tuned"}
+
+
 def shape_table(results):
-    heading = ["n", "d", "unknowns", "PyTorch", "fastest form", "s", "attnewton s", "times faster"]
+    heading = ["n", "d", "unknowns", "PyTorch", "", "fastest form", "s", "attnewton s", "times faster"]
     rows = []
     for result in results:
+        shape = [result["n"], result["d"], result["unknowns"]]
+        ours = number(result["attnewton"]["seconds"])
         for peer in result["peers"]:
-            cells = [result["n"], result["d"], result["unknowns"], f"{peer['torch']}, {peer['blas']}"]
-            if peer["form"]:
-                cells += [peer["form"], number(peer["seconds"])]
-            else:
-                cells += ["none: " + "; ".join(sorted(set(peer["tried"].values()))), ""]
-            cells += [number(result["attnewton"]["seconds"]), f"{peer['ratio']:.0f}" if peer["form"] else ""]
-            rows.append(cells)
+            about = [f"{peer['torch']}, {peer['blas']}", kind_words[peer["kind"]], form_text(peer)]
+            rows.append([*shape, *about, number(peer["seconds"]), ours, f"{peer['ratio']:.0f}"])
+        if not result["peers"]:
+            why = "; ".join(sorted({entry["failed"] for entry in result["tried"]}))
+            rows.append([*shape, "", "", f"none ran: {why}", "", ours, ""])
     return markdown_table(heading, rows)
 
 
@@ -121,8 +119,7 @@ def exponent(points):
 def seconds_by_program(result):
     times = {"attnewton": result["attnewton"]["seconds"]}
     for peer in result["peers"]:
-        if peer["form"]:
-            times[f"PyTorch {peer['torch']}, {peer['blas']}"] = peer["seconds"]
+        times[f"PyTorch {peer['torch']}, {peer['blas']}, {kind_words[peer['kind']]}"] = peer["seconds"]
     return times
 
 
@@ -163,14 +160,14 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default="pytorch-hessian.json")
     args = parser.parse_args()
     shapes = [parse_shape(text) for text in args.shapes]
-    peers = [Torch(python, args) for python in args.python]
+    peers = [Torch(python, args.threads, args.memory_limit) for python in args.python]
     results = []
     for shape in shapes:
         results.append(measure(shape, peers, args))
         # What is measured outlives a stop.
         write_result(args.out, {"kernel": "assembly", "variables": "joint", "results": results})
     for peer in peers:
-        peer.peer.close()
+        peer.close()
     print(shape_table(results), scaling_table(results), sep="\n\n")
 
 

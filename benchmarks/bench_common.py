@@ -135,7 +135,7 @@ class Peer:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             if not selector.select(timeout):
                 self.close()
-                raise PeerError(f"over {timeout:.0f} s")
+                raise PeerError(f"over {timeout:g} s")
         line = self.process.stdout.readline()
         if not line:
             status = self.process.wait()
@@ -184,7 +184,7 @@ class Torch:
         return times, failures
 
     def fastest(self, times, usual_forms):
-        """The fastest (process, form) of either kind: as usually written, with any means. None if none ran."""
+        """The fastest (process, form) of either kind: as usually written, or with any means. None of none."""
         usual = [(peer, form) for peer, form in times if peer is self.usual and form in usual_forms]
         return {
             "usual": min(usual, key=times.get, default=None),

@@ -6,9 +6,9 @@
         [--out pytorch-hessian.json]
 
 The Hessian is that of X and Y together, 2d² unknowns. Each PyTorch uses its fastest form at each shape, as it
-comes and tuned (an allocator that keeps memory as well): all forms are tried first, within the limits, and must
-agree. Then both sides take turns, round by round; medians count. The tables go to standard output as Markdown:
-a line a shape, and the exponents with which the times grow in d and n.
+comes and tuned (an allocator that keeps memory as well): all forms are tried first, within the limits, and
+must agree. Then both sides take turns, round by round; medians count. The tables go to standard output as
+Markdown: a line a shape, and the exponents with which the times grow in d and n.
 """
 
 import argparse

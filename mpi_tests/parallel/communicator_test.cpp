@@ -38,21 +38,29 @@ TEST(Communicator, GathersInRankOrder) {
     EXPECT_EQ(texts[static_cast<std::size_t>(r)], "rank " + std::to_string(r));
 }
 
-TEST(Communicator, ReduceScatterGivesEachRankItsOwnSum) {
+// Part r for rank r: rank · 100 + r, r times; so rank 0 receives nothing.
+TEST(Communicator, ExchangesArriveInRankOrderWhileTheRanksGoOn) {
   const auto comm = comm_of_test();
-  std::vector<int> counts(static_cast<std::size_t>(comm.size()));
-  std::iota(counts.begin(), counts.end(), 0);  // rank r receives r values: rank 0 none
-  const auto total = static_cast<std::size_t>(std::accumulate(counts.begin(), counts.end(), 0));
-  std::vector<double> send(total);
-  for (std::size_t i = 0; i < total; ++i) send[i] = static_cast<double>(i) + comm.rank();
-  std::vector<double> receive(static_cast<std::size_t>(comm.rank()));
-  comm.reduce_scatter_sum(send, receive, counts);
-  const double p = comm.size();
-  const double ranks_sum = p * (p - 1) / 2;
-  const int first = comm.rank() * (comm.rank() - 1) / 2;
-  for (std::size_t i = 0; i < receive.size(); ++i) {
-    EXPECT_DOUBLE_EQ(receive[i], p * (static_cast<double>(i) + first) + ranks_sum);
-  }
+  const auto ranks = static_cast<std::size_t>(comm.size());
+  std::vector<int> send_counts(ranks);
+  std::iota(send_counts.begin(), send_counts.end(), 0);
+  std::vector<double> send;
+  for (int to = 0; to < comm.size(); ++to)
+    send.insert(send.end(), static_cast<std::size_t>(to), 100.0 * comm.rank() + to);
+  const std::vector<int> receive_counts(ranks, comm.rank());
+  std::vector<double> first(ranks * static_cast<std::size_t>(comm.rank()), -1);
+  std::vector<double> second = first;
+  PendingExchange pending = comm.start_exchange(send, send_counts, first, receive_counts);
+  PendingExchange other = comm.start_exchange(send, send_counts, second, receive_counts);
+  pending.progress();
+  EXPECT_EQ(comm.sum(1.0), comm.size());  // collectives in between
+  PendingExchange moved = std::move(pending);
+  other.wait();
+  moved.wait();
+  moved.wait();
+  EXPECT_EQ(first, second);
+  for (std::size_t i = 0; i < first.size(); ++i)
+    EXPECT_EQ(first[i], 100.0 * static_cast<double>(i / static_cast<std::size_t>(comm.rank())) + comm.rank());
 }
 
 TEST(Agreement, EveryRankThrowsTheFirstFailingRanksError) {

@@ -1,59 +1,92 @@
 #include "attnewton/curvature/attention_hessian.hpp"
 
+#include <optional>
+
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
 #include "attnewton/curvature/attention_sums.hpp"
+#include "attnewton/linalg/panel_reducer.hpp"
+#include "attnewton/parallel/deterministic.hpp"
 
 namespace attnewton {
 namespace {
 
-// H_xx with its regulariser, into the leading d₁d₂ rows and columns of h.
-void add_xx(const AttentionSums& sums, double ridge, DistributedMatrix& h) {
-  const BlockShape& shape = sums.shape();
-  for (Index a = 0; a < shape.d1; ++a) {
-    Matrix panel = sums.xx_panel(a);
-    // λ once in all: every rank adds its term of the panel.
-    if (h.grid()->comm().is_root()) panel.topRows(shape.d2).diagonal().array() += ridge;
-    h.add_reduced_panel(a * shape.d2, a * shape.d2, panel);
-  }
+// Z = H_xy (L⁻ᵀ ⊗ I) with K_y = L Lᵀ, so that H_xy (K_y⁻¹ ⊗ I) H_yx = Z Zᵀ: each rank solves with L before
+// the sum over ranks.
+void solve_with_factor_y(const BlockShape& shape, const Matrix& factor_y, Matrix& xy_row) {
+  for_each_task(shape.d2, [&](Index b) {
+    MatrixView row(xy_row.row(b).data(), shape.d3, shape.e);
+    factor_y.triangularView<Eigen::Lower>().solveInPlace(row);
+  });
 }
 
-// h −= H_xy (K_y⁻¹ ⊗ I) H_yx, as Z Zᵀ with Z = H_xy (L⁻ᵀ ⊗ I), K_y = L Lᵀ: each rank solves with L before the
-// reduction.
-void eliminate_y(const AttentionSums& sums, const Matrix& factor_y, DistributedMatrix& h) {
-  const BlockShape& shape = sums.shape();
-  DistributedMatrix z(h.grid(), h.rows(), shape.d3 * shape.e, h.layout().rows.block());
-  const auto lower = factor_y.triangularView<Eigen::Lower>();
-  for (Index a = 0; a < shape.d1; ++a) {
-    Matrix panel = sums.xy_panel(a);
-    for (Index b = 0; b < shape.d2; ++b) {
-      MatrixView row(panel.row(b).data(), shape.d3, shape.e);
-      lower.solveInPlace(row);
-    }
-    z.add_reduced_panel(a * shape.d2, 0, panel);
-  }
-  subtract_outer_product(h, z);
-}
-
-// H_yx and H_yy = K_y ⊗ I below H_xx.
-void add_y_rows(const AttentionSums& sums, const Matrix& gram_y, DistributedMatrix& h) {
-  const BlockShape& shape = sums.shape();
+// H_yy = K_y ⊗ I below and to the right of H_xx.
+void add_yy(const BlockShape& shape, const Matrix& gram_y, DistributedMatrix& h) {
   const Index x_unknowns = shape.d1 * shape.d2;
-  for (Index a = 0; a < shape.d1; ++a) {
-    const Matrix transposed = sums.xy_panel(a).transpose();
-    h.add_reduced_panel(x_unknowns, a * shape.d2, transposed);
-  }
   for (Index j = 0; j < h.local().cols(); ++j) {
     const Index column = h.global_column(j) - x_unknowns;
     if (column < 0) continue;
-    for (Index i = 0; i < h.local().rows(); ++i) {
-      const Index row = h.global_row(i) - x_unknowns;
-      if (row >= column && row % shape.e == column % shape.e) {
-        h.local()(i, j) += gram_y(row / shape.e, column / shape.e);
-      }
+    for (Index row = column; row < shape.d3 * shape.e; row += shape.e) {
+      if (h.layout().rows.owner(x_unknowns + row) == h.grid()->row())
+        h.local()(h.layout().rows.local(x_unknowns + row), j) += gram_y(row / shape.e, column / shape.e);
     }
   }
 }
+
+// The sums over this rank's rows, and their way into the distributed matrices: block rows are on their way to
+// their owners while the next ones are being added up.
+class Assembly {
+ public:
+  Assembly(const AttentionProblem& problem, const AttentionPoint& point, HessianForm form,
+           DistributedMatrix& h)
+      : problem_(problem), point_(point), h_(h), sums_(problem, point, form), into_h_(h) {
+    if (problem.variables() == AttentionVariables::projected) {
+      const BlockShape& shape = sums_.shape();
+      z_.emplace(h.grid(), h.rows(), shape.d3 * shape.e, h.layout().rows.block());
+      into_z_.emplace(*z_);
+    }
+  }
+
+  void add_up() {
+    sums_.add_up([this](Range rows) {
+      const TimingScope timing("reduction");
+      for (Index a = rows.begin; a < rows.end; ++a) reduce_row(a);
+    });
+    const TimingScope timing("reduction");
+    into_h_.finish();
+    if (into_z_) into_z_->finish();
+    h_.add_to_diagonal(problem_.regulariser().ridge(), problem_.unknowns_x());
+  }
+
+  void finish_y() {
+    if (z_) {
+      subtract_outer_product(h_, *z_);
+    } else {
+      add_yy(sums_.shape(), problem_.gram_y(point_), h_);
+    }
+  }
+
+ private:
+  void reduce_row(Index a) {
+    const BlockShape& shape = sums_.shape();
+    into_h_.add(a * shape.d2, 0, sums_.xx_row(a));
+    Matrix xy_row = sums_.xy_row(a);
+    if (into_z_) {
+      solve_with_factor_y(shape, point_.factor_y, xy_row);
+      into_z_->add(a * shape.d2, 0, xy_row);
+    } else {
+      into_h_.add(problem_.unknowns_x(), a * shape.d2, Matrix(xy_row.transpose()));
+    }
+  }
+
+  const AttentionProblem& problem_;
+  const AttentionPoint& point_;
+  DistributedMatrix& h_;
+  AttentionSums sums_;
+  PanelReducer into_h_;
+  std::optional<DistributedMatrix> z_;
+  std::optional<PanelReducer> into_z_;
+};
 
 }  // namespace
 
@@ -62,21 +95,14 @@ void AttentionHessian::assemble(const Point& base, DistributedMatrix& h) const {
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),
           "AttentionHessian::assemble: h is unknowns × unknowns");
   h.set_zero();
-  const AttentionSums sums = [&] {
-    const TimingScope timing("sums over rows");
-    return AttentionSums(problem_, point, form_);
-  }();
+  Assembly assembly(problem_, point, form_, h);
   {
-    const TimingScope timing("reduction");
-    add_xx(sums, problem_.regulariser().ridge(), h);
+    const TimingScope timing("sums over rows");
+    assembly.add_up();
   }
   const TimingScope timing(problem_.variables() == AttentionVariables::projected ? "elimination of Y"
                                                                                  : "rows of Y");
-  if (problem_.variables() == AttentionVariables::projected) {
-    eliminate_y(sums, point.factor_y, h);
-  } else {
-    add_y_rows(sums, problem_.gram_y(point), h);
-  }
+  assembly.finish_y();
 }
 
 }  // namespace attnewton

@@ -1,12 +1,14 @@
 #include "attnewton/curvature/attention_sums.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <type_traits>
+#include <span>
 #include <vector>
 
 #include "attnewton/linalg/packed_symmetric.hpp"
 #include "attnewton/parallel/deterministic.hpp"
+#include "attnewton/parallel/threads.hpp"
+
+#include "row_product.hpp"
 
 namespace attnewton {
 namespace {
@@ -17,132 +19,21 @@ constexpr Index chunk_bytes = Index{96} << 20;
 constexpr Index fewest_chunk_rows = 64;
 constexpr Index most_chunk_rows = 512;
 
-// A task owns so many rows of a sum, and adds so many query rows to them at a time: the Khatri–Rao rows that
-// it makes fill a part of the second-level cache.
-constexpr Index sum_rows_of_task = 128;
-constexpr Index rows_at_once = 256;
+// Block rows that become final together: few, so that reductions begin early, but enough to feed all threads.
+constexpr Index final_rows_a_thread = 4;
 
 template <class Real>
 Index chunk_rows(const BlockShape& shape) {
   const Index numbers_a_row = shape.m_size() + shape.n_size() + shape.k_size();
-  return std::clamp(chunk_bytes / (static_cast<Index>(sizeof(Real)) * numbers_a_row), fewest_chunk_rows,
-                    most_chunk_rows);
+  const Index fitting = chunk_bytes / (static_cast<Index>(sizeof(Real)) * numbers_a_row);
+  return std::clamp(fitting, fewest_chunk_rows, most_chunk_rows);
 }
 
-Index tasks_of(Index rows) {
-  return (rows + sum_rows_of_task - 1) / sum_rows_of_task;
-}
-
-// sum += Σ_j (row j of the left factor)ᵀ (row j of `right`), the left factor being Khatri–Rao rows that
-// left(first row, rows, first column, columns, out) makes as they are needed.
-template <class Real>
-struct RowProduct {
-  PanelMatrix<double>* sum;
-  const PanelMatrix<Real>* right;
-  std::function<void(Index, Index, Index, Index, Real*)> left;
-
-  void add_rows_of_task(Index task) const;
-};
-
-template <class Real>
-void RowProduct<Real>::add_rows_of_task(Index task) const {
-  const TileKernels<Real>& kernels = tile_kernels<Real>(instruction_set());
-  const Index first = task * sum_rows_of_task;
-  const Index count = std::min(sum_rows_of_task, sum->rows() - first);
-  const Index width = right->panel_width();
-  ScratchFrame scratch;
-  Real* factor = scratch.take<Real>(rows_at_once * sum_rows_of_task);
-  Real* part = std::is_same_v<Real, double> ? nullptr : scratch.take<Real>(sum_rows_of_task * width);
-  for (Index row = 0; row < right->rows(); row += rows_at_once) {
-    const Index rows = std::min(rows_at_once, right->rows() - row);
-    left(row, rows, first, count, factor);
-    for (Index panel = 0; panel < right->panels(); ++panel) {
-      const Lanes<const Real> in{right->at(panel, row), width};
-      if constexpr (std::is_same_v<Real, double>) {
-        kernels.mix(kernels.most_vectors, count, rows, factor, sum_rows_of_task, in,
-                    {sum->at(panel, first), width}, true);
-      } else {
-        kernels.mix(kernels.most_vectors, count, rows, factor, sum_rows_of_task, in, {part, width}, false);
-        kernels.add(kernels.most_vectors, count, part, sum->at(panel, first));
-      }
-    }
-  }
-}
-
-template <class Real>
-void add_all(const std::vector<RowProduct<Real>>& products) {
-  std::vector<Index> first_task{0};
-  for (const RowProduct<Real>& product : products)
-    first_task.push_back(first_task.back() + tasks_of(product.sum->rows()));
-  for_each_task(first_task.back(), [&](Index task) {
-    const auto next = std::upper_bound(first_task.begin(), first_task.end(), task);
-    const auto product = static_cast<std::size_t>(next - first_task.begin() - 1);
-    products[product].add_rows_of_task(task - first_task[product]);
-  });
-}
-
-// Adds a rank's rows to its sums, chunk by chunk.
-template <class Real>
-class RowAdder {
- public:
-  RowAdder(const AttentionProblem& problem, const AttentionPoint& point, HessianForm form)
-      : inputs_(problem, point),
-        form_(form),
-        kernels_(tile_kernels<Real>(instruction_set())),
-        queries_(inputs_.data.queries),
-        mixed_(inputs_.at.mixed),
-        residual_(inputs_.at.residual) {}
-
-  void add(std::span<const AttentionTile> tiles, PanelMatrix<double>& xx, PanelMatrix<double>& xy_t,
-           PanelMatrix<double>& xy_c) const;
-
- private:
-  // The left factor a_j ⊗ b_j of rows from `begin` on.
-  auto kronecker_rows(Index begin, const Operand<Real>& b) const {
-    return [this, begin, &b](Index row, Index rows, Index first, Index count, Real* out) {
-      kernels_.khatri_rao(rows, b.columns(), static_cast<Real>(inputs_.data.scale), queries_.row(begin + row),
-                          queries_.columns(), b.row(begin + row), b.columns(), first, count, out,
-                          sum_rows_of_task);
-    };
-  }
-  auto packed_squares(Index begin) const {
-    return [this, begin](Index row, Index rows, Index first, Index count, Real* out) {
-      kernels_.khatri_rao_square(rows, static_cast<Real>(inputs_.data.scale * inputs_.data.scale),
-                                 queries_.row(begin + row), queries_.columns(), first, count, out,
-                                 sum_rows_of_task);
-    };
-  }
-
-  BlockInputs<Real> inputs_;
-  HessianForm form_;
-  const TileKernels<Real>& kernels_;
-  Operand<Real> queries_;
-  Operand<Real> mixed_;
-  Operand<Real> residual_;
-};
-
-template <class Real>
-void RowAdder<Real>::add(std::span<const AttentionTile> tiles, PanelMatrix<double>& xx,
-                         PanelMatrix<double>& xy_t, PanelMatrix<double>& xy_c) const {
-  const Index limit = chunk_rows<Real>(inputs_.shape);
-  for (std::size_t first = 0; first < tiles.size();) {
-    std::size_t last = first + 1;
-    const Index begin = tiles[first].queries.begin;
-    while (last < tiles.size() && tiles[last].queries.end - begin <= limit) ++last;
-    const auto chunk = tiles.subspan(first, last - first);
-    RowBlocks<Real> blocks(inputs_.shape, form_, chunk.back().queries.end - begin);
-    for_each_task(static_cast<Index>(chunk.size()), [&](Index i) {
-      const AttentionTile& tile = chunk[static_cast<std::size_t>(i)];
-      fill_row_blocks(inputs_, tile, form_, tile.queries.begin - begin, blocks);
-    });
-    std::vector<RowProduct<Real>> products;
-    products.push_back({&xy_t, &blocks.k, kronecker_rows(begin, mixed_)});
-    if (form_ == HessianForm::exact)
-      products.push_back({&xy_c, &blocks.n, kronecker_rows(begin, residual_)});
-    products.push_back({&xx, &blocks.m, packed_squares(begin)});
-    add_all(products);
-    first = last;
-  }
+// The tiles from the first one on that make a chunk.
+std::span<const AttentionTile> next_chunk(std::span<const AttentionTile> tiles, Index most_rows) {
+  std::size_t count = 1;
+  while (count < tiles.size() && tiles[count].queries.end - tiles.front().queries.begin <= most_rows) ++count;
+  return tiles.first(count);
 }
 
 template <class Real>
@@ -151,57 +42,144 @@ Index panel_width() {
   return kernels.lanes * kernels.most_vectors;
 }
 
+// The query rows' own factors of the sums, in the kernels' scalar type.
+template <class Real>
+class LeftFactors {
+ public:
+  LeftFactors(const AttentionData& data, const AttentionForward& at)
+      : kernels_(tile_kernels<Real>(instruction_set())),
+        scale_(static_cast<Real>(data.scale)),
+        queries_(data.queries),
+        mixed_(at.mixed),
+        residual_(at.residual) {}
+
+  // scale² vech(a_j a_jᵀ) of the rows from `begin` on.
+  typename RowProduct<Real>::Left squares(Index begin) const {
+    return [this, begin](Index row, Index rows, Index first, Index count, Index stride, Real* out) {
+      kernels_.khatri_rao_square(rows, scale_ * scale_, queries_.row(begin + row), queries_.columns(), first,
+                                 count, out, stride);
+    };
+  }
+  // scale a_j ⊗ t_j
+  typename RowProduct<Real>::Left with_mixed(Index begin) const { return products(begin, mixed_); }
+  // scale a_j ⊗ c_j
+  typename RowProduct<Real>::Left with_residual(Index begin) const { return products(begin, residual_); }
+
+ private:
+  typename RowProduct<Real>::Left products(Index begin, const Operand<Real>& b) const {
+    return [this, begin, &b](Index row, Index rows, Index first, Index count, Index stride, Real* out) {
+      kernels_.khatri_rao(rows, b.columns(), scale_, queries_.row(begin + row), queries_.columns(),
+                          b.row(begin + row), b.columns(), first, count, out, stride);
+    };
+  }
+
+  const TileKernels<Real>& kernels_;
+  Real scale_;
+  Operand<Real> queries_;
+  Operand<Real> mixed_;
+  Operand<Real> residual_;
+};
+
 }  // namespace
 
 AttentionSums::AttentionSums(const AttentionProblem& problem, const AttentionPoint& point, HessianForm form)
-    : shape_(BlockShape::of(problem.data())) {
+    : problem_(problem), point_(point), form_(form), shape_(BlockShape::of(problem.data())) {
   const Index width = panel_width<double>();
   xx_ = PanelMatrix<double>(packed_size(shape_.d1), shape_.m_size(), width);
   xy_t_ = PanelMatrix<double>(shape_.d1 * shape_.d3, shape_.k_size(), width);
-  if (form == HessianForm::exact)
-    xy_c_ = PanelMatrix<double>(shape_.d1 * shape_.e, shape_.n_size(), width);
-  RowAdder<double>(problem, point, form).add(problem.tiles(), xx_, xy_t_, xy_c_);
-  if (problem.regulariser().is_weighted()) add_regulariser(problem.regulariser());
+  if (form == HessianForm::exact) xy_c_ = PanelMatrix<double>(shape_.d1 * shape_.e, shape_.n_size(), width);
 }
 
-void AttentionSums::add_regulariser(const AttentionRegulariser& regulariser) {
+// What the sums start from, where that is not nothing: the regulariser's weighted form. Returns whether the
+// sums hold anything.
+bool AttentionSums::start() {
+  const AttentionRegulariser& regulariser = problem_.regulariser();
+  if (!regulariser.is_weighted() && !problem_.tiles().empty()) return false;
+  xx_.set_zero();
+  xy_t_.set_zero();
+  if (!xy_c_.empty()) xy_c_.set_zero();
+  if (!regulariser.is_weighted()) return true;
   const Matrix term = transpose_product(regulariser.packed_u(), regulariser.packed_v());
   for (Index row = 0; row < term.rows(); ++row) {
     for (Index column = 0; column < term.cols(); ++column) xx_(row, column) += term(row, column);
   }
+  return true;
 }
 
-Matrix AttentionSums::xx_panel(Index a_prime) const {
-  Matrix panel((shape_.d1 - a_prime) * shape_.d2, shape_.d2);
-  Vector packed(shape_.m_size());
-  for (Index a = a_prime; a < shape_.d1; ++a) {
+void AttentionSums::add_up(const std::function<void(Range)>& rows_done) {
+  add_rows<double>(rows_done);
+}
+
+template <class Real>
+void AttentionSums::add_rows(const std::function<void(Range)>& rows_done) {
+  const BlockInputs<Real> inputs(problem_, point_);
+  const LeftFactors<Real> left(inputs.data, inputs.at);
+  const Index limit = chunk_rows<Real>(shape_);
+  const Range all{0, shape_.d1};
+  std::span<const AttentionTile> tiles(problem_.tiles());
+  RowBlocks<Real> blocks(shape_, form_, std::min(limit, inputs.data.queries.rows()));
+  bool accumulate = start();
+  std::vector<RowProduct<Real>> products;
+  while (!tiles.empty()) {
+    const auto chunk = next_chunk(tiles, limit);
+    tiles = tiles.subspan(chunk.size());
+    const Index begin = chunk.front().queries.begin;
+    const Index rows = chunk.back().queries.end - begin;
+    for_each_task(static_cast<Index>(chunk.size()), [&](Index i) {
+      const AttentionTile& tile = chunk[static_cast<std::size_t>(i)];
+      fill_row_blocks(inputs, tile, form_, tile.queries.begin - begin, blocks);
+    });
+    products.clear();
+    products.push_back(
+        {&xy_t_, &blocks.k, rows, left.with_mixed(begin), [this](Index a) { return a * shape_.d3; }});
+    if (form_ == HessianForm::exact)
+      products.push_back(
+          {&xy_c_, &blocks.n, rows, left.with_residual(begin), [this](Index a) { return a * shape_.e; }});
+    products.push_back({&xx_, &blocks.m, rows, left.squares(begin), [](Index a) { return packed_size(a); }});
+    if (tiles.empty()) break;
+    add_products(products, all, accumulate);
+    accumulate = true;
+  }
+  const Index step = final_rows_a_thread * thread_limit();
+  for (Index a = 0; a < shape_.d1; a += step) {
+    const Range rows{a, std::min(shape_.d1, a + step)};
+    if (!products.empty()) add_products(products, rows, accumulate);
+    rows_done(rows);
+  }
+}
+
+Matrix AttentionSums::xx_row(Index a) const {
+  Matrix row(shape_.d2, (a + 1) * shape_.d2);
+  for_each_task(a + 1, [&](Index a_prime) {
+    Vector packed(shape_.m_size());
     xx_.copy_row(packed_index(a, a_prime), 0, packed.size(), packed.data());
-    unpack_symmetric(packed.data(), panel.middleRows((a - a_prime) * shape_.d2, shape_.d2));
-  }
-  return panel;
+    unpack_symmetric(packed.data(), row.middleCols(a_prime * shape_.d2, shape_.d2));
+  });
+  return row;
 }
 
-Matrix AttentionSums::xy_panel(Index a) const {
-  Matrix panel(shape_.d2, shape_.d3 * shape_.e);
-  for (Index b = 0; b < shape_.d2; ++b) {
-    for (Index k = 0; k < shape_.d3; ++k)
-      xy_t_.copy_row(a * shape_.d3 + k, b * shape_.e, shape_.e, panel.row(b).data() + k * shape_.e);
-  }
-  if (xy_c_.empty()) return panel;
-  Matrix n(shape_.d2, shape_.d3);
-  Vector sums(shape_.n_size());
-  for (Index i = 0; i < shape_.e; ++i) {
-    xy_c_.copy_row(a * shape_.e + i, 0, sums.size(), sums.data());
-    if (shape_.symmetric) {
+Matrix AttentionSums::xy_row(Index a) const {
+  const BlockShape& shape = shape_;
+  Matrix row(shape.d2, shape.d3 * shape.e);
+  for_each_task(shape.d3, [&](Index k) {
+    for (Index b = 0; b < shape.d2; ++b)
+      xy_t_.copy_row(a * shape.d3 + k, b * shape.e, shape.e, row.row(b).data() + k * shape.e);
+  });
+  if (xy_c_.empty()) return row;
+  for_each_task(shape.e, [&](Index i) {
+    Vector sums(shape.n_size());
+    Matrix n(shape.d2, shape.d3);
+    xy_c_.copy_row(a * shape.e + i, 0, sums.size(), sums.data());
+    if (shape.symmetric) {
       unpack_symmetric(sums.data(), n);
     } else {
-      n = ConstMatrixView(sums.data(), shape_.d2, shape_.d3);
+      n = ConstMatrixView(sums.data(), shape.d2, shape.d3);
     }
-    for (Index b = 0; b < shape_.d2; ++b) {
-      for (Index k = 0; k < shape_.d3; ++k) panel(b, k * shape_.e + i) += n(b, k);
+    for (Index b = 0; b < shape.d2; ++b) {
+      for (Index k = 0; k < shape.d3; ++k) row(b, k * shape.e + i) += n(b, k);
     }
-  }
-  return panel;
+  });
+  return row;
 }
 
 }  // namespace attnewton

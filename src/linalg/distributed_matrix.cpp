@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <span>
-#include <vector>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/linalg/panel_reducer.hpp"
 
 #include "scalapack.hpp"
 #include "scalapack_threads.hpp"
@@ -17,15 +17,6 @@ namespace {
 int scalapack_int(Index value) {
   require(value <= std::numeric_limits<int>::max(), "a dimension given to ScaLAPACK fits an int");
   return static_cast<int>(value);
-}
-
-// The indices of `range` that each process of a cyclic dimension owns, as offsets into the range.
-std::vector<std::vector<Index>> offsets_by_owner(const CyclicDimension& dimension, Range range) {
-  std::vector<std::vector<Index>> offsets(static_cast<std::size_t>(dimension.processes()));
-  for (Index i = range.begin; i < range.end; ++i) {
-    offsets[static_cast<std::size_t>(dimension.owner(i))].push_back(i - range.begin);
-  }
-  return offsets;
 }
 
 }  // namespace
@@ -46,32 +37,9 @@ DistributedMatrix::DistributedMatrix(std::shared_ptr<const ProcessGrid> grid, In
 }
 
 void DistributedMatrix::add_reduced_panel(Index first_row, Index first_column, const ConstMatrixRef& panel) {
-  const auto row_offsets = offsets_by_owner(layout_.rows, {first_row, first_row + panel.rows()});
-  const auto column_offsets = offsets_by_owner(layout_.columns, {first_column, first_column + panel.cols()});
-  const GridShape shape = grid_->shape();
-
-  // Packed by owner, in rank order; within an owner's part column by column.
-  std::vector<double> send(static_cast<std::size_t>(panel.size()));
-  std::vector<int> counts(static_cast<std::size_t>(shape.size()));
-  auto next = send.begin();
-  for (int rank = 0; rank < shape.size(); ++rank) {
-    const auto& rows = row_offsets[static_cast<std::size_t>(shape.row_of(rank))];
-    const auto& columns = column_offsets[static_cast<std::size_t>(shape.column_of(rank))];
-    counts[static_cast<std::size_t>(rank)] = scalapack_int(static_cast<Index>(rows.size() * columns.size()));
-    for (const Index column : columns) {
-      for (const Index row : rows) *next++ = panel(row, column);
-    }
-  }
-  std::vector<double> mine(static_cast<std::size_t>(counts[static_cast<std::size_t>(grid_->comm().rank())]));
-  grid_->comm().reduce_scatter_sum(send, mine, counts);
-
-  auto value = mine.begin();
-  for (const Index column : column_offsets[static_cast<std::size_t>(grid_->column())]) {
-    const Index local_column = layout_.columns.local(first_column + column);
-    for (const Index row : row_offsets[static_cast<std::size_t>(grid_->row())]) {
-      local_(layout_.rows.local(first_row + row), local_column) += *value++;
-    }
-  }
+  PanelReducer reducer(*this);
+  reducer.add(first_row, first_column, panel);
+  reducer.finish();
 }
 
 void DistributedMatrix::add_to_diagonal(double shift, Index count) {

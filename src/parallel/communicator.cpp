@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <numeric>
 
 #include "attnewton/core/error.hpp"
@@ -123,14 +124,49 @@ std::vector<std::string> Communicator::all_gather(const std::string& text) const
   return texts;
 }
 
-void Communicator::reduce_scatter_sum(std::span<const double> send, std::span<double> receive,
-                                      std::span<const int> counts) const {
-  require(static_cast<int>(counts.size()) == size_, "reduce_scatter_sum: one count a rank");
-  require(static_cast<Index>(receive.size()) == Index{counts[static_cast<std::size_t>(rank_)]},
-          "reduce_scatter_sum: receive holds this rank's part");
-  require(static_cast<Index>(send.size()) == std::accumulate(counts.begin(), counts.end(), Index{0}),
-          "reduce_scatter_sum: send holds a part for each rank");
-  MPI_Reduce_scatter(send.data(), receive.data(), counts.data(), MPI_DOUBLE, MPI_SUM, handle_);
+PendingExchange::~PendingExchange() {
+  // While an error unwinds this rank, others may never come: the job is about to end.
+  if (std::uncaught_exceptions() == 0) wait();
+}
+
+PendingExchange& PendingExchange::operator=(PendingExchange&& other) noexcept {
+  if (this != &other) {
+    wait();
+    request_ = std::exchange(other.request_, MPI_REQUEST_NULL);
+    offsets_ = std::move(other.offsets_);
+  }
+  return *this;
+}
+
+void PendingExchange::wait() {
+  MPI_Wait(&request_, MPI_STATUS_IGNORE);
+}
+
+void PendingExchange::progress() {
+  int done = 0;
+  MPI_Test(&request_, &done, MPI_STATUS_IGNORE);
+}
+
+PendingExchange Communicator::start_exchange(std::span<const double> send, std::span<const int> send_counts,
+                                             std::span<double> receive,
+                                             std::span<const int> receive_counts) const {
+  const auto ranks = static_cast<std::size_t>(size_);
+  require(send_counts.size() == ranks && receive_counts.size() == ranks, "start_exchange: a count a rank");
+  PendingExchange pending;
+  // Send counts and displacements, then those to receive.
+  pending.offsets_.resize(4 * ranks);
+  int* const numbers = pending.offsets_.data();
+  const auto lay_out = [ranks](std::span<const int> counts, int* to) {
+    std::copy(counts.begin(), counts.end(), to);
+    std::exclusive_scan(counts.begin(), counts.end(), to + ranks, 0);
+    return static_cast<std::size_t>(to[2 * ranks - 1]) + static_cast<std::size_t>(counts.back());
+  };
+  require(lay_out(send_counts, numbers) == send.size(), "start_exchange: send holds a part for each rank");
+  require(lay_out(receive_counts, numbers + 2 * ranks) == receive.size(),
+          "start_exchange: receive has room for a part of each rank");
+  MPI_Ialltoallv(send.data(), numbers, numbers + ranks, MPI_DOUBLE, receive.data(), numbers + 2 * ranks,
+                 numbers + 3 * ranks, MPI_DOUBLE, handle_, &pending.request_);
+  return pending;
 }
 
 void Communicator::abort(int exit_code) const {

@@ -2,7 +2,7 @@
 // the structure is worth").
 #pragma once
 
-#include <span>
+#include <functional>
 
 #include "attnewton/curvature/attention_blocks.hpp"
 
@@ -11,20 +11,30 @@ namespace attnewton {
 /// Σ_j over this rank's rows, in packed form. `scale` of the logits is in them.
 class AttentionSums {
  public:
-  /// Adds up all local rows, chunk by chunk. Local, on TBB's threads; the same bits for any number of
-  /// threads.
+  /// Nothing added up yet. All three must outlive this.
   AttentionSums(const AttentionProblem& problem, const AttentionPoint& point, HessianForm form);
 
-  /// This rank's term of block column a′ of H_xx's lower triangle: rows (a, b) for a ≥ a′, columns b′ of a′.
-  Matrix xx_panel(Index a_prime) const;
-  /// This rank's term of block row a of H_xy: row b, column (k, i); d₂ × d₃e.
-  Matrix xy_panel(Index a) const;
+  /// Adds up all local rows, chunk by chunk. As soon as the sums of block rows [a, a + …) are final, calls
+  /// `rows_done` with that range, in order, while the rest is still to come: reductions can be under way
+  /// meanwhile. Local, on TBB's threads; the same bits for any number of threads.
+  void add_up(const std::function<void(Range)>& rows_done);
+
+  /// This rank's term of block row a of H_xx's lower triangle: row b, columns (a′, b′) for a′ ≤ a; d₂ ×
+  /// (a + 1)d₂. Local, on TBB's threads.
+  Matrix xx_row(Index a) const;
+  /// This rank's term of block row a of H_xy: row b, column (k, i); d₂ × d₃e. Likewise.
+  Matrix xy_row(Index a) const;
 
   const BlockShape& shape() const { return shape_; }
 
  private:
-  void add_regulariser(const AttentionRegulariser& regulariser);
+  template <class Real>
+  void add_rows(const std::function<void(Range)>& rows_done);
+  bool start();
 
+  const AttentionProblem& problem_;
+  const AttentionPoint& point_;
+  HessianForm form_;
   BlockShape shape_;
   PanelMatrix<double> xx_;    // Σ vech(a_j a_jᵀ) vech(M_j)ᵀ
   PanelMatrix<double> xy_t_;  // Σ (a_j ⊗ t_j) vec(K_j)ᵀ: row (a, k), column (b, i)

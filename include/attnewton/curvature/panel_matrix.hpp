@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
+#include <memory>
 
 #include "attnewton/core/types.hpp"
 
 namespace attnewton {
 
-/// rows × columns numbers, panel after panel, row after row within one. The last panel's spare columns are 0
-/// at first.
+/// rows × columns numbers, panel after panel, row after row within one; not initialised.
 template <class Real>
 class PanelMatrix {
  public:
@@ -21,20 +20,22 @@ class PanelMatrix {
         columns_(columns),
         width_(panel_width),
         panels_((columns + panel_width - 1) / panel_width),
-        entries_(static_cast<std::size_t>(rows * panels_ * panel_width)) {}
+        entries_(new Real[static_cast<std::size_t>(rows * panels_ * panel_width)]) {}
 
   Index rows() const { return rows_; }
   Index columns() const { return columns_; }
   Index panels() const { return panels_; }
   Index panel_width() const { return width_; }
-  bool empty() const { return entries_.empty(); }
+  bool empty() const { return rows_ == 0; }
 
   /// Panel `panel` from row `row` on; rows lie panel_width() apart.
-  Real* at(Index panel, Index row) { return entries_.data() + (panel * rows_ + row) * width_; }
-  const Real* at(Index panel, Index row) const { return entries_.data() + (panel * rows_ + row) * width_; }
+  Real* at(Index panel, Index row) { return entries_.get() + (panel * rows_ + row) * width_; }
+  const Real* at(Index panel, Index row) const { return entries_.get() + (panel * rows_ + row) * width_; }
 
   Real& operator()(Index row, Index column) { return at(column / width_, row)[column % width_]; }
   Real operator()(Index row, Index column) const { return at(column / width_, row)[column % width_]; }
+
+  void set_zero() { std::fill_n(entries_.get(), rows_ * panels_ * width_, Real{0}); }
 
   /// Copies columns [first, first + count) of a row to `out`.
   void copy_row(Index row, Index first, Index count, Real* out) const {
@@ -50,7 +51,7 @@ class PanelMatrix {
   Index columns_ = 0;
   Index width_ = 1;
   Index panels_ = 0;
-  std::vector<Real> entries_;
+  std::unique_ptr<Real[]> entries_;
 };
 
 }  // namespace attnewton

@@ -37,9 +37,8 @@ class DistributedMatrix {
 
   void set_zero() { local_.setZero(); }
 
-  /// Adds Σ over ranks of `panel` to the entries from (first_row, first_column) on; `panel` is this rank's
-  /// term, given for all rows and columns of the panel. Each rank receives only its own entries
-  /// (MPI_Reduce_scatter). Collective on the grid; a panel has fewer than 2³¹ entries.
+  /// Adds Σ over ranks of `panel` to the entries from (first_row, first_column) on: PanelReducer for one
+  /// panel. Collective on the grid.
   void add_reduced_panel(Index first_row, Index first_column, const ConstMatrixRef& panel);
 
   /// Adds `shift` to the first `count` diagonal entries. Local.

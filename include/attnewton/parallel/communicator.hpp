@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <mpi.h>
@@ -18,6 +19,29 @@ class MpiEnvironment {
   ~MpiEnvironment();
   MpiEnvironment(const MpiEnvironment&) = delete;
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
+};
+
+/// An exchange that goes on while its ranks compute. Waits for its end when it goes out of scope.
+class PendingExchange {
+ public:
+  PendingExchange() = default;
+  ~PendingExchange();
+  PendingExchange(PendingExchange&& other) noexcept
+      : request_(std::exchange(other.request_, MPI_REQUEST_NULL)), offsets_(std::move(other.offsets_)) {}
+  PendingExchange& operator=(PendingExchange&& other) noexcept;
+  PendingExchange(const PendingExchange&) = delete;
+  PendingExchange& operator=(const PendingExchange&) = delete;
+
+  /// Returns when this rank has all its parts. Local, but every rank's call is needed for all to end.
+  void wait();
+  /// Lets MPI move what it can now, and returns.
+  void progress();
+
+ private:
+  friend class Communicator;
+
+  MPI_Request request_ = MPI_REQUEST_NULL;
+  std::vector<int> offsets_;  // of counts and displacements, which MPI reads until the end
 };
 
 /// A group of ranks. Copies share the MPI communicator; collectives are called by the main thread of every
@@ -60,10 +84,11 @@ class Communicator {
   std::vector<double> all_gather(double value) const;
   /// Collective: the text of each rank, in rank order, on every rank.
   std::vector<std::string> all_gather(const std::string& text) const;
-  /// Collective: `send` holds size() consecutive parts of counts[r] values; part r is summed over ranks into
-  /// `receive` of rank r (counts[rank()] values). Each count must fit MPI's int.
-  void reduce_scatter_sum(std::span<const double> send, std::span<double> receive,
-                          std::span<const int> counts) const;
+  /// Collective, begins an exchange and returns: `send` holds size() consecutive parts of send_counts[r]
+  /// values, part r for rank r; `receive` receives parts of receive_counts[r] values from rank r. Both must
+  /// stay as they are until the exchange has ended. Each count must fit MPI's int.
+  PendingExchange start_exchange(std::span<const double> send, std::span<const int> send_counts,
+                                 std::span<double> receive, std::span<const int> receive_counts) const;
 
   /// Ends the whole job with `exit_code`; for errors that other ranks cannot know of. Does not return.
   [[noreturn]] void abort(int exit_code) const;

@@ -1,0 +1,99 @@
+#include "attnewton/linalg/panel_reducer.hpp"
+
+#include <limits>
+
+#include "attnewton/core/error.hpp"
+#include "attnewton/parallel/deterministic.hpp"
+
+namespace attnewton {
+namespace {
+
+constexpr std::size_t most_under_way = 2;
+
+// The indices of `range` that each process of a cyclic dimension owns, as offsets into the range.
+std::vector<std::vector<Index>> offsets_by_owner(const CyclicDimension& dimension, Range range) {
+  std::vector<std::vector<Index>> offsets(static_cast<std::size_t>(dimension.processes()));
+  for (Index i = range.begin; i < range.end; ++i) {
+    offsets[static_cast<std::size_t>(dimension.owner(i))].push_back(i - range.begin);
+  }
+  return offsets;
+}
+
+int count_of(std::size_t rows, std::size_t columns) {
+  require(rows * columns <= static_cast<std::size_t>(std::numeric_limits<int>::max()),
+          "PanelReducer: a rank's part of a panel has fewer than 2^31 entries");
+  return static_cast<int>(rows * columns);
+}
+
+// The panel's entries of one owner, column by column.
+double* pack(const ConstMatrixRef& panel, const std::vector<Index>& rows, const std::vector<Index>& columns,
+             double* out) {
+  for_each_task(static_cast<Index>(columns.size()), [&](Index c) {
+    double* to = out + c * static_cast<Index>(rows.size());
+    const Index column = columns[static_cast<std::size_t>(c)];
+    for (const Index row : rows) *to++ = panel(row, column);
+  });
+  return out + rows.size() * columns.size();
+}
+
+}  // namespace
+
+void PanelReducer::add(Index first_row, Index first_column, const ConstMatrixRef& panel) {
+  const ProcessGrid& grid = *matrix_.grid();
+  const GridShape shape = grid.shape();
+  const BlockCyclicLayout& layout = matrix_.layout();
+  auto rows = offsets_by_owner(layout.rows, {first_row, first_row + panel.rows()});
+  auto columns = offsets_by_owner(layout.columns, {first_column, first_column + panel.cols()});
+
+  Panel next;
+  next.first_row = first_row;
+  next.first_column = first_column;
+  next.send.resize(static_cast<std::size_t>(panel.size()));
+  std::vector<int> send_counts(static_cast<std::size_t>(shape.size()));
+  double* to = next.send.data();
+  for (int rank = 0; rank < shape.size(); ++rank) {
+    const auto& rows_of_rank = rows[static_cast<std::size_t>(shape.row_of(rank))];
+    const auto& columns_of_rank = columns[static_cast<std::size_t>(shape.column_of(rank))];
+    send_counts[static_cast<std::size_t>(rank)] = count_of(rows_of_rank.size(), columns_of_rank.size());
+    to = pack(panel, rows_of_rank, columns_of_rank, to);
+  }
+  next.rows = std::move(rows[static_cast<std::size_t>(grid.row())]);
+  next.columns = std::move(columns[static_cast<std::size_t>(grid.column())]);
+  if (shape.size() == 1) {
+    next.received = std::move(next.send);
+  } else {
+    const std::vector<int> receive_counts(static_cast<std::size_t>(shape.size()),
+                                          count_of(next.rows.size(), next.columns.size()));
+    next.received.resize(next.rows.size() * next.columns.size() * static_cast<std::size_t>(shape.size()));
+    next.exchange = grid.comm().start_exchange(next.send, send_counts, next.received, receive_counts);
+  }
+  under_way_.push_back(std::move(next));
+  for (Panel& earlier : under_way_) earlier.exchange.progress();
+  while (under_way_.size() > most_under_way) end_oldest();
+}
+
+void PanelReducer::end_oldest() {
+  Panel& panel = under_way_.front();
+  panel.exchange.wait();
+  const BlockCyclicLayout& layout = matrix_.layout();
+  const auto part = static_cast<Index>(panel.rows.size() * panel.columns.size());
+  const int ranks = matrix_.grid()->shape().size();
+  for_each_task(static_cast<Index>(panel.columns.size()), [&](Index c) {
+    const Index column =
+        layout.columns.local(panel.first_column + panel.columns[static_cast<std::size_t>(c)]);
+    const double* from = panel.received.data() + c * static_cast<Index>(panel.rows.size());
+    for (const Index offset : panel.rows) {
+      double sum = 0;
+      for (int rank = 0; rank < ranks; ++rank) sum += from[rank * part];
+      matrix_.local()(layout.rows.local(panel.first_row + offset), column) += sum;
+      ++from;
+    }
+  });
+  under_way_.pop_front();
+}
+
+void PanelReducer::finish() {
+  while (!under_way_.empty()) end_oldest();
+}
+
+}  // namespace attnewton

@@ -70,7 +70,10 @@ void add_problem(OptionTable& table, BenchOptions& options) {
                                    "X and Y given; or X alone, with the best Y for it found at each point.");
   table.choice<HessianForm>("hessian", options.hessian, hessian_words(),
                             "What assembly assembles: the Hessian, or its Gauss–Newton part.");
-  // The place for --precision: how tiles and exponentials are computed.
+  table.choices<Precision>(
+      "precision", options.precisions,
+      {{to_string(Precision::full), Precision::full}, {to_string(Precision::mixed), Precision::mixed}},
+      "Arithmetic: double, or mixed: tiles and exponentials in float, sums in double.");
   table.seed("seed", options.seed, "Seed of the random inputs.");
 }
 
@@ -114,16 +117,19 @@ std::vector<AttentionCase> grid_of(const BenchOptions& options) {
     for (const Index width : options.widths) {
       for (const Index sequence : options.sequences) {
         for (const BenchMask mask : masks) {
-          AttentionCase point;
-          point.rows = rows;
-          point.width = width;
-          point.output_width = options.output_width > 0 ? options.output_width : width;
-          point.sequence_length = sequence > 0 ? std::min(sequence, rows) : rows;
-          point.causal = mask == BenchMask::causal;
-          point.variables = options.variables;
-          point.hessian = options.hessian;
-          point.seed = options.seed;
-          grid.push_back(point);
+          for (const Precision precision : options.precisions) {
+            AttentionCase point;
+            point.precision = precision;
+            point.rows = rows;
+            point.width = width;
+            point.output_width = options.output_width > 0 ? options.output_width : width;
+            point.sequence_length = sequence > 0 ? std::min(sequence, rows) : rows;
+            point.causal = mask == BenchMask::causal;
+            point.variables = options.variables;
+            point.hessian = options.hessian;
+            point.seed = options.seed;
+            grid.push_back(point);
+          }
         }
       }
     }

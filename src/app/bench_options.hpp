@@ -21,6 +21,7 @@ struct BenchOptions {
   std::vector<Index> sequences = {0};
   std::vector<BenchMask> masks = {BenchMask::none};
   bool causal = false;
+  std::vector<Precision> precisions = {AttentionCase().precision};
   Index output_width = 0;  ///< 0: that of the inputs
   AttentionVariables variables = AttentionCase().variables;
   HessianForm hessian = AttentionCase().hessian;
@@ -42,7 +43,7 @@ void check_bench_options(const OptionTable& table, const BenchOptions& options);
 /// Whether this kernel is asked for, by its name or by `all`.
 bool is_asked_for(const BenchOptions& options, BenchKernel kernel);
 
-/// Every point of the grid: rows outermost, then widths, sequences, masks.
+/// Every point of the grid: rows outermost, then widths, sequences, masks, precisions.
 std::vector<AttentionCase> grid_of(const BenchOptions& options);
 
 /// What is printed and written of a kernel, a mask, a choice: the words that its option takes.

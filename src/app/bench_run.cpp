@@ -42,7 +42,7 @@ BenchKernel named(AttentionKernel kernel) {
 KernelRow described(AttentionKernel kernel, const AttentionCase& point) {
   KernelRow row;
   row.kernel = word_of(named(kernel));
-  row.precision = "double";
+  row.precision = to_string(point.precision);
   row.n = point.rows;
   row.d = point.width;
   row.output_width = point.output_width;

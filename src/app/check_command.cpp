@@ -20,6 +20,7 @@ namespace {
 struct CheckOptions {
   AttentionInputOptions input;
   AttentionVariables variables = AttentionVariables::projected;
+  Precision precision = Precision::full;
   StartOptions at{{"random"}, 1};
   DerivativeCheckOptions check;
   double tolerance = 1e-6;
@@ -35,6 +36,10 @@ class CheckCommand : public Command {
     add_attention_input(table_, options_.input);
     table_.group("Check");
     add_variables(table_, options_.variables);
+    add_precision(
+        table_, options_.precision,
+        "Arithmetic of the derivatives that are checked: double, or mixed: tiles and exponentials in "
+        "float. The loss that is differenced is in double.");
     add_start(table_, "at", options_.at);
     table_.seed("seed", options_.check.seed, "Seed of the directions and of --at random.");
     table_.integer("directions", options_.check.directions, {.at_least = 1}, "Random directions to try.");
@@ -78,7 +83,8 @@ ExitCode CheckCommand::run(const Communicator& comm, const std::string& /*comman
   const RunSetup setup(comm, options_.threads);
   AttentionInput input;
   agree_on_errors(comm, [&] { input = read_attention_share(options_.input, comm.rank(), comm.size()); });
-  const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables);
+  const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables,
+                                 options_.precision);
   check_memory(comm, attention_memory_bytes(problem));
   options_.at.seed = options_.check.seed;
   const Vector theta = starting_point(problem, options_.at);

@@ -167,7 +167,8 @@ ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_
   const RunSetup setup(comm, options_.threads);
   options_.threads = setup.threads();  // as used, for effective.ini and result.json
   AttentionInput input = load(comm);
-  const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables);
+  const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables,
+                                 options_.precision);
   check_memory(comm, attention_memory_bytes(problem));
   const Vector start = starting_point(problem, options_.start);
   const std::optional<Reference> reference = load_reference(problem);

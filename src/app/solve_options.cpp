@@ -17,6 +17,10 @@ void add_method(OptionTable& table, SolveOptions& options) {
   table.choice<HessianForm>("hessian", options.hessian,
                             {{"exact", HessianForm::exact}, {"gauss-newton", HessianForm::gauss_newton}},
                             "The Hessian, or its Gauss–Newton part, which is never indefinite.");
+  add_precision(
+      table, options.precision,
+      "Arithmetic of the Hessian: double, or mixed: tiles and exponentials in float, sums and linear "
+      "algebra in double, until its rounding would hold the solve up. Loss and gradient are in double.");
   table.number("tolerance", options.newton.tolerance, {.at_least = 0, .at_most = 1},
                "Converged when the gradient's norm fell to this share of its first.");
   table.integer("max-iterations", options.newton.max_iterations, {.at_least = 0}, "Steps at most.");
@@ -60,6 +64,12 @@ void add_variables(OptionTable& table, AttentionVariables& variables) {
       "variables", variables,
       {{"projected", AttentionVariables::projected}, {"joint", AttentionVariables::joint}},
       "Solve for X alone, with the best Y for each X (variable projection), or for X and Y together.");
+}
+
+void add_precision(OptionTable& table, Precision& precision, const std::string& help) {
+  table.choice<Precision>(
+      "precision", precision,
+      {{to_string(Precision::full), Precision::full}, {to_string(Precision::mixed), Precision::mixed}}, help);
 }
 
 void add_solve_options(OptionTable& table, SolveOptions& options) {

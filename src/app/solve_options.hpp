@@ -21,6 +21,7 @@ struct SolveOptions {
   StartOptions start{{"least-squares"}, 1};
   SolveMethod method = SolveMethod::newton;
   HessianForm hessian = HessianForm::exact;
+  Precision precision = Precision::full;
   NewtonOptions newton;
   std::string reference_x;
   std::string reference_y;
@@ -36,6 +37,9 @@ void add_solve_options(OptionTable& table, SolveOptions& options);
 
 /// Adds --variables.
 void add_variables(OptionTable& table, AttentionVariables& variables);
+
+/// Adds --precision.
+void add_precision(OptionTable& table, Precision& precision, const std::string& help);
 
 /// Throws UsageError if the options do not go together.
 void check_solve_options(const SolveOptions& options);

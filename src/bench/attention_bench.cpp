@@ -99,7 +99,8 @@ Index memory_bytes_of(AttentionKernel kernel, const AttentionCase& bench_case, i
 
 AttentionBench::AttentionBench(const Communicator& comm, const AttentionCase& bench_case)
     : case_(bench_case),
-      problem_(comm, random_data(comm, bench_case), {.ridge = ridge}, bench_case.variables),
+      problem_(comm, random_data(comm, bench_case), {.ridge = ridge}, bench_case.variables,
+               bench_case.precision),
       theta_(random_theta(problem_, bench_case)) {}
 
 Repetitions AttentionBench::measure(AttentionKernel kernel, const RepetitionRule& rule) const {

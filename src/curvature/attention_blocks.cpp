@@ -82,8 +82,8 @@ void TileBlocks<Real>::weigh_chunk(const LaneChunk& chunk) {
   pass_.add_mix(chunk, in_.operands.keys, p, sums_.p_keys);
 }
 
-// R += F [columns]_k and M += P [columns]_k of Khatri–Rao columns that `generate` makes for the most keys that
-// any block sees.
+// R += F [columns]_k and M += P [columns]_k of Khatri–Rao columns that `generate` makes for the most keys
+// that any block sees.
 template <class Real>
 template <class Generate>
 void TileBlocks<Real>::add_products(const std::vector<LaneChunk>& chunks, Index columns, bool to_r, bool to_m,
@@ -111,10 +111,11 @@ void TileBlocks<Real>::add_grams(Index first, const std::vector<LaneChunk>& chun
   const Operand<Real>& values = in_.operands.values();
   const Index key = pass_.tile().keys.begin + first;
   if (shape_.symmetric || exact_) {
-    add_products(chunks, shape_.m_size(), shape_.symmetric, exact_, [&](Index rows, Index column, Index count) {
-      kernels_.khatri_rao_square(rows, Real{1}, keys.row(key), keys.columns(), column, count, khatri_rao_,
-                                 columns_at_once);
-    });
+    add_products(chunks, shape_.m_size(), shape_.symmetric, exact_,
+                 [&](Index rows, Index column, Index count) {
+                   kernels_.khatri_rao_square(rows, Real{1}, keys.row(key), keys.columns(), column, count,
+                                              khatri_rao_, columns_at_once);
+                 });
   }
   if (!shape_.symmetric) {
     add_products(chunks, shape_.n_size(), true, false, [&](Index rows, Index column, Index count) {
@@ -188,8 +189,8 @@ void TileBlocks<Real>::finish() {
     kernels_.subtract_outer(block.vectors, shape_.d2, shape_.d3, shape_.symmetric, p.of(block), t.of(block),
                             n_.of(block));
     multiply_n_by_y(block, n_.of(block), k_.of(block), row);
-    kernels_.add_low_rank(block.vectors, shape_.d2, shape_.e, k_.of(block),
-                          exact_ ? h.of(block) : nullptr, exact_ ? p.of(block) : nullptr, m_.of(block));
+    kernels_.add_low_rank(block.vectors, shape_.d2, shape_.e, k_.of(block), exact_ ? h.of(block) : nullptr,
+                          exact_ ? p.of(block) : nullptr, m_.of(block));
   }
 }
 
@@ -212,17 +213,17 @@ void TileBlocks<Real>::store(Index first_row, RowBlocks<Real>& blocks) const {
   if (exact_) store(n_, first_row, blocks.n);
 }
 
-template <class Real>
-Index panel_width() {
-  const TileKernels<Real>& kernels = tile_kernels<Real>(instruction_set());
-  return kernels.lanes * kernels.most_vectors;
-}
-
 }  // namespace
 
 BlockShape BlockShape::of(const AttentionData& data) {
   return {data.query_width(), data.key_width(), data.value_width(), data.output_width(),
           data.values_are_keys};
+}
+
+template <class Real>
+Index panel_width() {
+  const TileKernels<Real>& kernels = tile_kernels<Real>(instruction_set());
+  return kernels.lanes * kernels.most_vectors;
 }
 
 template <class Real>
@@ -234,7 +235,7 @@ RowBlocks<Real>::RowBlocks(const BlockShape& shape, HessianForm form, Index rows
 template <class Real>
 BlockInputs<Real>::BlockInputs(const AttentionProblem& problem, const AttentionPoint& point)
     : data(problem.data()),
-      operands(problem.stream().operands()),
+      operands(problem.stream<Real>().operands()),
       at(point.at),
       shape(BlockShape::of(data)),
       scaled_x(data.scale * point.x),
@@ -252,9 +253,16 @@ void fill_row_blocks(const BlockInputs<Real>& inputs, const AttentionTile& tile,
   tile_blocks.store(first_row, blocks);
 }
 
+template Index panel_width<double>();
+template Index panel_width<float>();
 template struct RowBlocks<double>;
 template struct BlockInputs<double>;
 template void fill_row_blocks(const BlockInputs<double>&, const AttentionTile&, HessianForm, Index,
                               RowBlocks<double>&);
+
+template struct RowBlocks<float>;
+template struct BlockInputs<float>;
+template void fill_row_blocks(const BlockInputs<float>&, const AttentionTile&, HessianForm, Index,
+                              RowBlocks<float>&);
 
 }  // namespace attnewton

@@ -36,12 +36,6 @@ std::span<const AttentionTile> next_chunk(std::span<const AttentionTile> tiles, 
   return tiles.first(count);
 }
 
-template <class Real>
-Index panel_width() {
-  const TileKernels<Real>& kernels = tile_kernels<Real>(instruction_set());
-  return kernels.lanes * kernels.most_vectors;
-}
-
 // The query rows' own factors of the sums, in the kernels' scalar type.
 template <class Real>
 class LeftFactors {
@@ -84,7 +78,7 @@ class LeftFactors {
 
 AttentionSums::AttentionSums(const AttentionProblem& problem, const AttentionPoint& point, HessianForm form)
     : problem_(problem), point_(point), form_(form), shape_(BlockShape::of(problem.data())) {
-  const Index width = panel_width<double>();
+  const Index width = is_coarse() ? panel_width<float>() : panel_width<double>();
   xx_ = PanelMatrix<double>(packed_size(shape_.d1), shape_.m_size(), width);
   xy_t_ = PanelMatrix<double>(shape_.d1 * shape_.d3, shape_.k_size(), width);
   if (form == HessianForm::exact) xy_c_ = PanelMatrix<double>(shape_.d1 * shape_.e, shape_.n_size(), width);
@@ -107,7 +101,11 @@ bool AttentionSums::start() {
 }
 
 void AttentionSums::add_up(const std::function<void(Range)>& rows_done) {
-  add_rows<double>(rows_done);
+  if (is_coarse()) {
+    add_rows<float>(rows_done);
+  } else {
+    add_rows<double>(rows_done);
+  }
 }
 
 template <class Real>

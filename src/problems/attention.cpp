@@ -111,12 +111,15 @@ Matrix solve_with_factor(const Matrix& lower, const Matrix& rhs) {
 }
 
 AttentionProblem::AttentionProblem(const Communicator& comm, AttentionData data,
-                                   const RegulariserOptions& regulariser, AttentionVariables variables)
+                                   const RegulariserOptions& regulariser, AttentionVariables variables,
+                                   Precision precision)
     : comm_(comm),
       data_(checked(comm, std::move(data), regulariser)),
+      precision_(precision),
       stream_(data_),
       regulariser_(comm, data_, regulariser),
       variables_(variables) {
+  if (precision == Precision::mixed) coarse_stream_.emplace(data_);
   target_norm_squared_ = comm_.sum(inner_product(data_.target, data_.target));
 }
 
@@ -164,19 +167,34 @@ Matrix AttentionProblem::y_of(const Vector& theta) const {
 
 std::unique_ptr<Point> AttentionProblem::evaluate_with_gradient(const Vector& theta) const {
   if (variables_ == AttentionVariables::joint) {
+    const Matrix x = x_of(theta);
     const Matrix y = y_of(theta);
-    return point_of(theta, y, stream_.forward_and_back(x_of(theta), y));
+    auto point = point_of(
+        theta, y, with_stream(precision_, [&](const auto& stream) { return stream.forward_and_back(x, y); }));
+    point->values = precision_;
+    point->curvature = precision_;
+    return point;
   }
   auto point = evaluate(theta);
   if (point->objective().is_finite()) {
     auto& base = static_cast<AttentionPoint&>(*point);
-    base.at.pulled_back = stream_.back(base.x, base.y, base.at);
+    base.at.pulled_back = pulled_back(base);
   }
   return point;
 }
 
 std::unique_ptr<Point> AttentionProblem::evaluate(const Vector& theta) const {
-  AttentionForward at = stream_.forward(x_of(theta));
+  return evaluate_in(theta, precision_, precision_);
+}
+
+std::unique_ptr<Point> AttentionProblem::evaluate_fully(const Vector& theta, Precision curvature) const {
+  return evaluate_in(theta, Precision::full, precision_ == Precision::full ? precision_ : curvature);
+}
+
+std::unique_ptr<Point> AttentionProblem::evaluate_in(const Vector& theta, Precision values,
+                                                     Precision curvature) const {
+  const Matrix x = x_of(theta);
+  AttentionForward at = with_stream(values, [&](const auto& stream) { return stream.forward(x); });
   NormalEquations equations = normal_equations(at.mixed);
   if (!equations.gram.allFinite() || !equations.cross.allFinite()) {
     return std::make_unique<AttentionPoint>(theta, not_finite(), overflow_message);
@@ -192,6 +210,8 @@ std::unique_ptr<Point> AttentionProblem::evaluate(const Vector& theta) const {
   }
   at.residual = product_by_rows(at.mixed, y) - data_.target;
   auto point = point_of(theta, y, std::move(at));
+  point->values = values;
+  point->curvature = curvature;
   point->gram_y = std::move(equations.gram);
   point->factor_y = std::move(factor);
   return point;

@@ -7,12 +7,15 @@
 
 namespace attnewton {
 
+Matrix AttentionProblem::pulled_back(const AttentionPoint& point) const {
+  if (point.at.pulled_back.cols() > 0) return point.at.pulled_back;
+  return with_stream(point.values,
+                     [&](const auto& stream) { return stream.back(point.x, point.y, point.at); });
+}
+
 Vector AttentionProblem::gradient(const Point& base) const {
   const auto& point = static_cast<const AttentionPoint&>(base);
-  const bool prepared = point.at.pulled_back.cols() > 0;
-  const Matrix computed = prepared ? Matrix() : stream_.back(point.x, point.y, point.at);
-  Matrix gradient_x =
-      data_.scale * transpose_product(data_.queries, prepared ? point.at.pulled_back : computed);
+  Matrix gradient_x = data_.scale * transpose_product(data_.queries, pulled_back(point));
   comm_.sum(gradient_x);
   gradient_x += regulariser_.times_x(point.x);
 
@@ -32,15 +35,20 @@ Vector AttentionProblem::hessian_vector(const Point& base, const Vector& v) cons
   const Matrix dx = x_of(v);
   if (variables_ == AttentionVariables::joint) {
     const Matrix dy = y_of(v);
-    const AttentionDirection d = stream_.direction_and_back(point.x, point.y, point.at, dx, dy);
+    const AttentionDirection d = with_stream(point.curvature, [&](const auto& stream) {
+      return stream.direction_and_back(point.x, point.y, point.at, dx, dy);
+    });
     return theta_of(hessian_x_times(d, dx), hessian_y_times(point, d, dy));
   }
   // Y follows X: K_y Y′ = −H_yx v, so that H_xx v + H_xy Y′ is the Schur complement times v.
   const Matrix no_change = Matrix::Zero(data_.value_width(), data_.output_width());
-  AttentionDirection d = stream_.direction(point.x, point.y, point.at, dx, no_change);
+  AttentionDirection d = with_stream(point.curvature, [&](const auto& stream) {
+    return stream.direction(point.x, point.y, point.at, dx, no_change);
+  });
   const Matrix dy = -solve_with_factor(point.factor_y, hessian_y_times(point, d, no_change));
   d.residual += product_by_rows(point.at.mixed, dy);
-  stream_.direction_back(point.x, point.y, point.at, dx, dy, d);
+  with_stream(point.curvature,
+              [&](const auto& stream) { stream.direction_back(point.x, point.y, point.at, dx, dy, d); });
   return theta_of(hessian_x_times(d, dx), dy);
 }
 

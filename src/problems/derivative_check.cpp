@@ -32,7 +32,7 @@ Differences differences_along(const Problem& problem, const Vector& theta, const
   } stencil[] = {{-2, 1}, {-1, -8}, {1, 8}, {2, -1}};
   Differences sum{0, Vector::Zero(theta.size())};
   for (const auto& node : stencil) {
-    const auto point = problem.evaluate(theta + node.steps * h * v);
+    const auto point = problem.evaluate_fully(theta + node.steps * h * v, Precision::full);
     if (!point->objective().is_finite()) {
       throw NumericalError("the objective is not finite a difference step from the point: " +
                            point->obstacle());

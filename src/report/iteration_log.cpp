@@ -24,6 +24,7 @@ std::string iteration_json(const IterationRecord& record) {
   json["ratio"] = json_number(record.ratio);
   json["trials"] = record.trials;
   json["factorisations"] = record.factorisations;
+  json["hessian_precision"] = to_string(record.curvature);
   json["seconds"] = json_number(record.seconds);
   return json_text(json);
 }

@@ -30,6 +30,10 @@ void Damping::raise_for_rejection() {
   shift_ = std::max(shift_, floor_) * options_.reject_factor;
 }
 
+void Damping::limit_to(double largest) {
+  shift_ = std::min(shift_, largest);
+}
+
 void Damping::adapt_after(double ratio, double gradient_gain) {
   if (ratio > 0.9) {
     shift_ *= std::min(0.1, gradient_gain);

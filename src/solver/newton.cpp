@@ -19,6 +19,13 @@ namespace {
 // Lanczos steps that bound the smallest eigenvalue once a factorisation failed: a few per cent of its cost.
 constexpr Index ritz_steps = 30;
 
+// Entries of a Hessian in mixed precision are wrong by less than this share of its mean diagonal; a shift
+// that is larger hides that.
+constexpr double noise_of_mixed_hessian = 1e-5;
+
+// Below such a shift mixed precision still does while each step takes this much off the gradient.
+constexpr double fast_gradient_gain = 0.1;
+
 // Decreases below this many roundings of the loss cannot be told from none.
 constexpr double roundings_of_loss = 64;
 
@@ -38,6 +45,7 @@ class NewtonSolve {
         hessian_(hessian),
         options_(options),
         observers_(observers),
+        curvature_(problem.precision()),
         h_(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns()) {}
 
   void begin_at(const Vector& start) {
@@ -72,7 +80,23 @@ class NewtonSolve {
     const TimingScope timing("hessian");
     hessian_.assemble(*point_, h_);
     smallest_ritz_.reset();
-    if (!damping_) damping_.emplace(options_.damping, h_.mean_abs_diagonal());
+    mean_abs_diagonal_ = h_.mean_abs_diagonal();
+    if (!damping_) damping_.emplace(options_.damping, mean_abs_diagonal_);
+  }
+
+  /// Whether the Hessian's own rounding, in mixed precision, is what holds the solve up.
+  bool is_held_up_by_precision() const {
+    if (curvature_ == Precision::full || !damping_) return false;
+    const bool shift_hides_rounding = damping_->shift() > noise_of_mixed_hessian * mean_abs_diagonal_;
+    return is_at_rounding() || (!shift_hides_rounding && last_gradient_gain_ > fast_gradient_gain);
+  }
+  bool can_refine() const { return curvature_ == Precision::mixed; }
+  /// From here on the Hessian is in double, as objective and gradient have been all along.
+  void refine() {
+    curvature_ = Precision::full;
+    steps_without_progress_ = 0;
+    damping_->limit_to(options_.damping.initial_relative_shift * mean_abs_diagonal_);
+    point_ = evaluate(point_->theta());
   }
 
   /// The step of the smallest shift tried that Cholesky and the decrease of the loss accept; none if no shift
@@ -101,13 +125,15 @@ class NewtonSolve {
     record_.ratio = trial.ratio;
     ++record_.iteration;
     compute_gradient();
-    damping_->adapt_after(trial.ratio, gradient_norm_ / norm_before);
+    last_gradient_gain_ = gradient_norm_ / norm_before;
+    damping_->adapt_after(trial.ratio, last_gradient_gain_);
     note_progress(trial.below_rounding);
     last_iteration_seconds_ = iteration_watch_.seconds();
   }
 
   void report() {
     if (record_.iteration == 0) record_.ratio = std::nan("");
+    record_.curvature = curvature_;
     record_.objective = point_->objective();
     record_.gradient_norm = gradient_norm_;
     record_.relative_gradient = relative_gradient();
@@ -132,7 +158,7 @@ class NewtonSolve {
  private:
   std::unique_ptr<Point> evaluate(const Vector& theta) const {
     const TimingScope timing("evaluate");
-    return problem_.evaluate(theta);
+    return problem_.evaluate_fully(theta, curvature_);
   }
 
   void compute_gradient() {
@@ -202,6 +228,9 @@ class NewtonSolve {
   double last_iteration_seconds_ = 0;
   Index steps_without_progress_ = 0;
   double least_gradient_norm_ = std::numeric_limits<double>::infinity();
+  double last_gradient_gain_ = 0;
+  double mean_abs_diagonal_ = 0;
+  Precision curvature_;
   DistributedMatrix h_;
   std::unique_ptr<Point> point_;
   Vector gradient_;
@@ -231,7 +260,7 @@ std::optional<End> reason_to_end(const NewtonSolve& solve, const NewtonOptions& 
                fmt::format("the gradient fell to {:.1e} of its first norm, tolerance {:.1e}",
                            solve.relative_gradient(), options.tolerance)};
   }
-  if (solve.is_at_rounding()) {
+  if (solve.is_at_rounding() && !solve.can_refine()) {
     return End{
         SolveStatus::converged,
         "the point is a solution to working precision: the last steps lowered neither loss nor gradient "
@@ -267,8 +296,14 @@ SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hess
   while (true) {
     solve.report();
     if (const auto end = reason_to_end(solve, options)) return solve.finish(end->status, end->reason);
+    if (solve.is_held_up_by_precision()) solve.refine();
     solve.assemble_hessian();
     auto step = solve.find_acceptable_step();
+    if (!step && solve.can_refine()) {
+      solve.refine();
+      solve.assemble_hessian();
+      step = solve.find_acceptable_step();
+    }
     if (!step) return solve.finish(SolveStatus::numerical_failure, no_step_reason(solve, options));
     solve.accept(std::move(*step));
   }

@@ -17,6 +17,7 @@ struct AttentionCase {
   bool causal = false;
   AttentionVariables variables = AttentionVariables::joint;
   HessianForm hessian = HessianForm::exact;
+  Precision precision = Precision::full;
   std::uint64_t seed = 1;
 };
 

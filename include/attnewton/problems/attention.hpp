@@ -1,6 +1,8 @@
 // One attention layer as a problem in X and Y, or in X alone with Y eliminated (MATHEMATICS §1 and §7).
 #pragma once
 
+#include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "attnewton/linalg/blas.hpp"
@@ -22,8 +24,10 @@ class AttentionPoint : public Point {
  public:
   using Point::Point;
 
-  Matrix x;             ///< d₁ × d₂
-  Matrix y;             ///< d₃ × e
+  Matrix x;                               ///< d₁ × d₂
+  Matrix y;                               ///< d₃ × e
+  Precision values = Precision::full;     ///< of objective and gradient
+  Precision curvature = Precision::full;  ///< of second derivatives
   AttentionForward at;  ///< T, C and log_sum of the local rows; P A₂ if the gradient was prepared
   Matrix gram_y;  ///< K_y = TᵀT + regulariser, d₃ × d₃, summed over ranks; empty if not needed so far
   Matrix factor_y;  ///< its lower Cholesky factor, likewise
@@ -33,7 +37,7 @@ class AttentionProblem : public Problem {
  public:
   /// `data` is this rank's share. Throws DataError if the shapes do not fit. Collective on `comm`.
   AttentionProblem(const Communicator& comm, AttentionData data, const RegulariserOptions& regulariser,
-                   AttentionVariables variables);
+                   AttentionVariables variables, Precision precision = Precision::full);
   AttentionProblem(const AttentionProblem&) = delete;
   AttentionProblem& operator=(const AttentionProblem&) = delete;
 
@@ -47,6 +51,8 @@ class AttentionProblem : public Problem {
   /// Cost 4 products of size n·m·d for joint variables, in one pass over the scores (5 where a tile's
   /// exponentials are too many to keep, and 5 for projected ones, whose C is known only after all rows).
   std::unique_ptr<Point> evaluate_with_gradient(const Vector& theta) const override;
+  Precision precision() const override { return precision_; }
+  std::unique_ptr<Point> evaluate_fully(const Vector& theta, Precision curvature) const override;
   /// Lemmas 5.3–5.5 of 2309.07418. One reduction. Cost 3 products of size n·m·d unless the point was prepared
   /// for it.
   Vector gradient(const Point& point) const override;
@@ -56,7 +62,15 @@ class AttentionProblem : public Problem {
   Vector hessian_vector(const Point& point, const Vector& v) const override;
 
   const AttentionData& data() const { return data_; }
-  const AttentionStream<double>& stream() const { return stream_; }
+  /// The passes in double, or in float: those only of a problem in mixed precision.
+  template <class Real>
+  const AttentionStream<Real>& stream() const {
+    if constexpr (std::is_same_v<Real, double>) {
+      return stream_;
+    } else {
+      return *coarse_stream_;
+    }
+  }
   const std::vector<AttentionTile>& tiles() const { return stream_.tiles(); }
   const AttentionRegulariser& regulariser() const { return regulariser_; }
   AttentionVariables variables() const { return variables_; }
@@ -78,7 +92,13 @@ class AttentionProblem : public Problem {
   NormalEquations normal_equations(const Matrix& mixed) const;
   Matrix agreed_factor(const Matrix& gram) const;
   Objective objective_of(const Matrix& x, const Matrix& y, const Matrix& residual) const;
+  template <class F>
+  auto with_stream(Precision precision, F&& f) const {
+    return precision == Precision::mixed ? f(*coarse_stream_) : f(stream_);
+  }
+  std::unique_ptr<Point> evaluate_in(const Vector& theta, Precision values, Precision curvature) const;
   std::unique_ptr<AttentionPoint> point_of(const Vector& theta, const Matrix& y, AttentionForward at) const;
+  Matrix pulled_back(const AttentionPoint& point) const;
   Matrix x_of(const Vector& theta) const;
   Matrix y_of(const Vector& theta) const;
   Matrix hessian_x_times(const AttentionDirection& d, const Matrix& dx) const;
@@ -86,7 +106,9 @@ class AttentionProblem : public Problem {
 
   Communicator comm_;
   AttentionData data_;
+  Precision precision_;
   AttentionStream<double> stream_;
+  std::optional<AttentionStream<float>> coarse_stream_;  // of mixed precision
   AttentionRegulariser regulariser_;
   AttentionVariables variables_;
   double target_norm_squared_ = 0;

@@ -41,6 +41,18 @@ class Point {
   std::string obstacle_;
 };
 
+/// Arithmetic of a problem.
+enum class Precision {
+  full,   ///< double throughout
+  mixed,  ///< the many small products and elementary functions in float, long sums and linear algebra in
+          ///< double
+};
+
+/// As --precision spells it: "double" or "mixed".
+inline const char* to_string(Precision precision) {
+  return precision == Precision::mixed ? "mixed" : "double";
+}
+
 /// A twice differentiable function of θ ∈ R^unknowns. θ, gradients and products are whole on every rank and
 /// the same there; every function but unknowns() is collective on comm().
 class Problem {
@@ -63,10 +75,20 @@ class Problem {
   /// that saves work.
   virtual std::unique_ptr<Point> evaluate_with_gradient(const Vector& theta) const { return evaluate(theta); }
 
+  /// What evaluate(), gradient() and second derivatives are computed in.
+  virtual Precision precision() const { return Precision::full; }
+
+  /// evaluate() with objective and gradient in full precision, whatever precision() is; second derivatives at
+  /// the point in `curvature`, if the problem has it. A Newton step from mixed curvature is refined by the
+  /// exact gradient at its end.
+  virtual std::unique_ptr<Point> evaluate_fully(const Vector& theta, Precision /*curvature*/) const {
+    return evaluate(theta);
+  }
+
   /// ∇ of the objective at a point that this problem evaluated.
   virtual Vector gradient(const Point& point) const = 0;
 
-  /// ∇² of the objective at the point, times v: exact, without forming ∇².
+  /// ∇² of the objective at the point, times v, without forming ∇².
   virtual Vector hessian_vector(const Point& point, const Vector& v) const = 0;
 };
 

@@ -26,6 +26,8 @@ class Damping {
   void raise_for_indefinite();
   /// The step was rejected.
   void raise_for_rejection();
+  /// μ is at most `largest` from here on: what raised it is gone.
+  void limit_to(double largest);
   /// The step was accepted with this actual/predicted decrease and took the gradient's norm to
   /// `gradient_gain` times what it was: × 0.1 above 0.9, × 0.3 above 0.5, × 1 above 0.2, else × 2. Above 0.9
   /// a gradient that falls faster than the shift takes it along: μ = O(‖g‖) is what makes the end quadratic

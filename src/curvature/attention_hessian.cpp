@@ -1,5 +1,6 @@
 #include "attnewton/curvature/attention_hessian.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "attnewton/core/error.hpp"
@@ -11,13 +12,32 @@
 namespace attnewton {
 namespace {
 
-// Z = H_xy (L⁻ᵀ ⊗ I) with K_y = L Lᵀ, so that H_xy (K_y⁻¹ ⊗ I) H_yx = Z Zᵀ: each rank solves with L before
-// the sum over ranks.
-void solve_with_factor_y(const BlockShape& shape, const Matrix& factor_y, Matrix& xy_row) {
-  for_each_task(shape.d2, [&](Index b) {
-    MatrixView row(xy_row.row(b).data(), shape.d3, shape.e);
-    factor_y.triangularView<Eigen::Lower>().solveInPlace(row);
+// Block row a of Z = H_xy (L⁻ᵀ ⊗ I) with K_y = L Lᵀ, so that H_xy (K_y⁻¹ ⊗ I) H_yx = Z Zᵀ, from that of H_xy
+// as AttentionSums::xy_block() gives it: each rank solves with L before the sum over ranks.
+Matrix z_row(const BlockShape& shape, const Matrix& factor_y, Matrix xy_block) {
+  Matrix row(shape.d2, shape.d3 * shape.e);
+  constexpr Index rows_at_once = 16;
+  for_each_task((shape.d2 + rows_at_once - 1) / rows_at_once, [&](Index task) {
+    const Index first = task * rows_at_once;
+    const Index count = std::min(rows_at_once, shape.d2 - first);
+    auto columns = xy_block.middleCols(first * shape.e, count * shape.e);
+    solve_lower(factor_y, columns);
+    for (Index b = 0; b < count; ++b) {
+      for (Index k = 0; k < shape.d3; ++k)
+        row.row(first + b).segment(k * shape.e, shape.e) = columns.row(k).segment(b * shape.e, shape.e);
+    }
   });
+  return row;
+}
+
+// Block column a of H_yx from the same.
+Matrix yx_column(const BlockShape& shape, const Matrix& xy_block) {
+  Matrix column(shape.d3 * shape.e, shape.d2);
+  for_each_task(shape.d3, [&](Index k) {
+    column.middleRows(k * shape.e, shape.e) =
+        ConstMatrixView(xy_block.row(k).data(), shape.d2, shape.e).transpose();
+  });
+  return column;
 }
 
 // H_yy = K_y ⊗ I below and to the right of H_xx.
@@ -70,12 +90,10 @@ class Assembly {
   void reduce_row(Index a) {
     const BlockShape& shape = sums_.shape();
     into_h_.add(a * shape.d2, 0, sums_.xx_row(a));
-    Matrix xy_row = sums_.xy_row(a);
     if (into_z_) {
-      solve_with_factor_y(shape, point_.factor_y, xy_row);
-      into_z_->add(a * shape.d2, 0, xy_row);
+      into_z_->add(a * shape.d2, 0, z_row(shape, point_.factor_y, sums_.xy_block(a)));
     } else {
-      into_h_.add(problem_.unknowns_x(), a * shape.d2, Matrix(xy_row.transpose()));
+      into_h_.add(problem_.unknowns_x(), a * shape.d2, yx_column(shape, sums_.xy_block(a)));
     }
   }
 

@@ -156,14 +156,13 @@ Matrix AttentionSums::xx_row(Index a) const {
   return row;
 }
 
-Matrix AttentionSums::xy_row(Index a) const {
+Matrix AttentionSums::xy_block(Index a) const {
   const BlockShape& shape = shape_;
-  Matrix row(shape.d2, shape.d3 * shape.e);
+  Matrix block(shape.d3, shape.k_size());
   for_each_task(shape.d3, [&](Index k) {
-    for (Index b = 0; b < shape.d2; ++b)
-      xy_t_.copy_row(a * shape.d3 + k, b * shape.e, shape.e, row.row(b).data() + k * shape.e);
+    xy_t_.copy_row(a * shape.d3 + k, 0, shape.k_size(), block.row(k).data());
   });
-  if (xy_c_.empty()) return row;
+  if (xy_c_.empty()) return block;
   for_each_task(shape.e, [&](Index i) {
     Vector sums(shape.n_size());
     Matrix n(shape.d2, shape.d3);
@@ -173,11 +172,11 @@ Matrix AttentionSums::xy_row(Index a) const {
     } else {
       n = ConstMatrixView(sums.data(), shape.d2, shape.d3);
     }
-    for (Index b = 0; b < shape.d2; ++b) {
-      for (Index k = 0; k < shape.d3; ++k) row(b, k * shape.e + i) += n(b, k);
+    for (Index k = 0; k < shape.d3; ++k) {
+      for (Index b = 0; b < shape.d2; ++b) block(k, b * shape.e + i) += n(b, k);
     }
   });
-  return row;
+  return block;
 }
 
 }  // namespace attnewton

@@ -12,6 +12,11 @@ extern "C" void dgemm_(const char* transa, const char* transb, const int* m, con
                        const double* alpha, const double* a, const int* lda, const double* b, const int* ldb,
                        const double* beta, double* c, const int* ldc);
 
+// NOLINTNEXTLINE(readability-identifier-naming): Fortran's name
+extern "C" void dtrsm_(const char* side, const char* uplo, const char* trans, const char* diag, const int* m,
+                       const int* n, const double* alpha, const double* a, const int* lda, double* b,
+                       const int* ldb);
+
 namespace attnewton {
 namespace {
 
@@ -115,6 +120,18 @@ void add_transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b, Mat
     gemm(Transpose::yes, Transpose::no, 1, a.middleCols(row, rows), b.middleCols(column, columns), 1,
          c.block(row, column, rows, columns));
   });
+}
+
+void solve_lower(const Matrix& lower, MatrixRef b) {
+  require(lower.rows() == lower.cols() && lower.rows() == b.rows(), "solve_lower: shapes fit");
+  if (b.size() == 0) return;
+  // On the same memory, column-major: Bᵀ = Bᵀ (Lᵀ)⁻¹ with Lᵀ upper triangular.
+  const int m = blas_int(b.cols());
+  const int n = blas_int(b.rows());
+  const int ld_lower = leading_dimension(lower);
+  const int ld_b = leading_dimension(b);
+  const double one = 1;
+  dtrsm_("R", "U", "N", "N", &m, &n, &one, lower.data(), &ld_lower, b.data(), &ld_b);
 }
 
 double inner_product(const ConstMatrixRef& a, const ConstMatrixRef& b) {

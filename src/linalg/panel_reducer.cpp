@@ -78,14 +78,17 @@ void PanelReducer::end_oldest() {
   const BlockCyclicLayout& layout = matrix_.layout();
   const auto part = static_cast<Index>(panel.rows.size() * panel.columns.size());
   const int ranks = matrix_.grid()->shape().size();
+  std::vector<Index> local_rows(panel.rows);
+  for (Index& row : local_rows) row = layout.rows.local(panel.first_row + row);
   for_each_task(static_cast<Index>(panel.columns.size()), [&](Index c) {
     const Index column =
         layout.columns.local(panel.first_column + panel.columns[static_cast<std::size_t>(c)]);
     const double* from = panel.received.data() + c * static_cast<Index>(panel.rows.size());
-    for (const Index offset : panel.rows) {
-      double sum = 0;
-      for (int rank = 0; rank < ranks; ++rank) sum += from[rank * part];
-      matrix_.local()(layout.rows.local(panel.first_row + offset), column) += sum;
+    double* to = matrix_.local().col(column).data();
+    for (const Index row : local_rows) {
+      double sum = *from;
+      for (int rank = 1; rank < ranks; ++rank) sum += from[rank * part];
+      to[row] += sum;
       ++from;
     }
   });

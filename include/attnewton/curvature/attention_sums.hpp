@@ -22,8 +22,9 @@ class AttentionSums {
   /// This rank's term of block row a of H_xx's lower triangle: row b, columns (a′, b′) for a′ ≤ a; d₂ ×
   /// (a + 1)d₂. Local, on TBB's threads.
   Matrix xx_row(Index a) const;
-  /// This rank's term of block row a of H_xy: row b, column (k, i); d₂ × d₃e. Likewise.
-  Matrix xy_row(Index a) const;
+  /// This rank's term of block row a of H_xy, turned: row k, column (b, i) of entry [(a, b), (k, i)]; d₃ ×
+  /// d₂e. Likewise.
+  Matrix xy_block(Index a) const;
 
   const BlockShape& shape() const { return shape_; }
 

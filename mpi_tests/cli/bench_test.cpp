@@ -78,6 +78,14 @@ TEST_F(CliBench, ProjectedVariablesAndGaussNewton) {
   EXPECT_EQ(json["kernels"][5]["hessian"], "gauss-newton");
 }
 
+TEST_F(CliBench, BothPrecisions) {
+  const Json json =
+      bench(2, {"--n", "30", "--d", "4", "--precision", "double,mixed", "--kernel", "gradient,assembly"});
+  ASSERT_EQ(json["kernels"].size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(json["kernels"][i]["precision"], i < 2 ? "double" : "mixed");
+  EXPECT_EQ(json["provenance"]["kernels"].get<std::string>().empty(), false);
+}
+
 TEST_F(CliBench, TheMachinesOwnRows) {
   const Json json = bench(2, {"--kernel", "exp", "dgemm"});
   const Json& rows = json["kernels"];

@@ -156,6 +156,18 @@ TEST_F(CliSolve, JointVariablesAndGaussNewtonReachTheSameLoss) {
   expect_close(result("gn")["loss"], result("projected")["loss"], 1e-6);
 }
 
+TEST_F(CliSolve, MixedPrecisionReachesTheSameMinimum) {
+  ASSERT_EQ(run(2, near_start("double")).exit_code, 0);
+  for (const int ranks : {1, 2, 4}) {
+    ASSERT_EQ(run(ranks, near_start("mixed", {"--precision", "mixed"})).exit_code, 0);
+    expect_close(result("mixed")["loss"], result("double")["loss"], 1e-9);
+    EXPECT_LE(result("mixed")["gradient_norm"].get<double>(),
+              1e-8 * result("mixed")["initial_gradient_norm"].get<double>());
+    EXPECT_GE(count(read_file(path("mixed/iterations.jsonl")), "\"hessian_precision\":\"mixed\""), 1);
+  }
+  EXPECT_EQ(count(read_file(path("double/iterations.jsonl")), "mixed"), 0);
+}
+
 TEST_F(CliSolve, KeysAndValuesGivenAsCopiesAreTheSameProblem) {
   std::filesystem::copy_file(problem_ + "/a1.npy", path("copy.npy"));
   ASSERT_EQ(run(2, near_start("shared", {"--max-iterations", "2"})).exit_code, 4);
@@ -241,6 +253,17 @@ TEST_F(CliCheck, DerivativesAgreeWithDifferences) {
       for (const char* line : {"gradient ", "Hessian-vector product ", "assembled Hessian "})
         EXPECT_EQ(count(outcome.out, line), 1) << outcome.out;
     }
+  }
+}
+
+TEST_F(CliCheck, MixedPrecisionShowsItsRounding) {
+  const std::string problem = generate("problem");
+  const Words words = {"check",   "--a1", problem + "/a1.npy", "--b",   problem + "/b.npy",
+                       "--ridge", "1e-3", "--precision",       "mixed", "--tolerance"};
+  for (const auto& [tolerance, exit_code] : {std::pair{"1e-4", 0}, {"1e-9", 5}}) {
+    Words with_tolerance = words;
+    with_tolerance.emplace_back(tolerance);
+    EXPECT_EQ(run(2, with_tolerance).exit_code, exit_code) << tolerance;
   }
 }
 

@@ -52,6 +52,32 @@ TEST_P(AttentionHessianForms, GaussNewtonAgreesWithTheJacobiansSquare) {
 INSTANTIATE_TEST_SUITE_P(Variables, AttentionHessianForms,
                          testing::Values(AttentionVariables::projected, AttentionVariables::joint));
 
+// Both forms; 2e-5 is some hundred roundings of single precision. Rows in several chunks, several 256s at
+// once.
+TEST(AttentionHessian, MixedPrecisionIsSinglePrecisionsDistanceFromDouble) {
+  const WholeAttention whole = make_whole(
+      {.name = "causal", .query_lengths = {700, 30}, .d1 = 6, .d2 = 6, .d3 = 6, .e = 4, .causal = true}, 21);
+  const auto comm = Communicator::world();
+  for (const auto variables : {AttentionVariables::projected, AttentionVariables::joint}) {
+    const AttentionProblem full = make_problem(comm, whole, variables);
+    const AttentionProblem mixed = make_problem(comm, whole, variables, Precision::mixed);
+    const Vector theta = 0.3 * test_point(full, 22);
+    for (const HessianForm form : {HessianForm::exact, HessianForm::gauss_newton}) {
+      const auto assembled = [&](const AttentionProblem& problem, const Point& point) {
+        DistributedMatrix h(std::make_shared<ProcessGrid>(comm), full.unknowns(), full.unknowns(), 4);
+        AttentionHessian(problem, form).assemble(point, h);
+        return gather_symmetric(h);
+      };
+      const Matrix expected = assembled(full, *full.evaluate(theta));
+      const Matrix coarse = assembled(mixed, *mixed.evaluate_fully(theta, Precision::mixed));
+      const double error = (coarse - expected).norm() / expected.norm();
+      EXPECT_LE(error, 2e-5);
+      EXPECT_GE(error, 1e-9) << "float was not used";
+      EXPECT_EQ(assembled(mixed, *mixed.evaluate_fully(theta, Precision::full)), expected);
+    }
+  }
+}
+
 // Sequences longer than a tile and than the keys taken at once, several chunks of rows: against the
 // matrix-free product, which the hyper-dual tests tie to the definition.
 TEST(AttentionHessian, LongSequencesGoThroughTilesAndChunks) {

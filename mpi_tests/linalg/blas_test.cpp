@@ -49,6 +49,18 @@ TEST(Blas, AllTransposesOnBlocksOfLargerMatrices) {
   }
 }
 
+TEST(Blas, SolvesWithALowerFactorInABlock) {
+  Matrix lower = filled(5, 5, 0.4);
+  lower.diagonal().array() += 3;
+  Matrix frame = filled(9, 11, 0.6);
+  const Matrix before = frame;
+  solve_lower(lower, frame.block(2, 1, 5, 7));
+  const Matrix triangle = lower.triangularView<Eigen::Lower>();
+  EXPECT_LE((plain_product(triangle, frame.block(2, 1, 5, 7)) - before.block(2, 1, 5, 7)).norm(), 1e-13);
+  EXPECT_EQ(frame.topRows(2), before.topRows(2));
+  EXPECT_EQ(frame.rightCols(3), before.rightCols(3));
+}
+
 TEST(Blas, SumsOverManyRowsAgreeWithTheDefinitionForAnyThreads) {
   const Matrix a = filled(1301, 3, 0.4);
   const Matrix b = filled(1301, 4, 0.5);

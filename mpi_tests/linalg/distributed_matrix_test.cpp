@@ -1,10 +1,13 @@
 #include "attnewton/linalg/distributed_matrix.hpp"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/linalg/distributed_cholesky.hpp"
 #include "attnewton/linalg/lanczos.hpp"
+#include "attnewton/linalg/panel_reducer.hpp"
 
 #include "support/gather.hpp"
 
@@ -65,6 +68,47 @@ TEST(DistributedMatrix, PanelsAreSummedIntoTheirOwnersTiles) {
     }
     EXPECT_LE((gather(matrix) - expected).cwiseAbs().maxCoeff(), 1e-13);
   }
+}
+
+// More panels than may be under way at once, of two matrices in turn, some empty, overlapping.
+TEST(PanelReducer, PanelsUnderWayDoNotGetInEachOthersWay) {
+  const auto comm = Communicator::world();
+  const auto grid = grid_of_test();
+  DistributedMatrix first(grid, 20, 20, 3);
+  DistributedMatrix second(grid, 20, 5, 3);
+  PanelReducer into_first(first);
+  PanelReducer into_second(second);
+  Matrix expected_first = Matrix::Zero(20, 20);
+  Matrix expected_second = Matrix::Zero(20, 5);
+  const auto term = [](int rank, Index i, Index j) {
+    return entry(i, j) + rank * (1 + static_cast<double>(i));
+  };
+  for (Index a = 0; a < 9; ++a) {
+    Matrix row(a % 4, 20 - a);
+    Matrix other(20 - 2 * a, 5);
+    for (int rank = 0; rank < comm.size(); ++rank) {
+      for (Index i = 0; i < row.rows(); ++i) {
+        for (Index j = 0; j < row.cols(); ++j) expected_first(a + i, a + j) += term(rank, i, j);
+      }
+      for (Index i = 0; i < other.rows(); ++i) {
+        for (Index j = 0; j < 5; ++j) expected_second(a + i, j) += term(rank, i, j);
+      }
+    }
+    for (Index i = 0; i < row.rows(); ++i) {
+      for (Index j = 0; j < row.cols(); ++j) row(i, j) = term(comm.rank(), i, j);
+    }
+    for (Index i = 0; i < other.rows(); ++i) {
+      for (Index j = 0; j < 5; ++j) other(i, j) = term(comm.rank(), i, j);
+    }
+    into_first.add(a, a, row);
+    into_second.add(a, 0, other);
+    row.setConstant(NAN);  // the reducer has taken what it needs
+  }
+  into_first.finish();
+  into_second.finish();
+  into_second.finish();
+  EXPECT_LE((gather(first) - expected_first).cwiseAbs().maxCoeff(), 1e-12);
+  EXPECT_LE((gather(second) - expected_second).cwiseAbs().maxCoeff(), 1e-12);
 }
 
 TEST(DistributedMatrix, DiagonalShiftAndMean) {

@@ -278,6 +278,76 @@ class QuadraticHessian : public HessianModel {
   }
 };
 
+// A Hessian that is wrong by 1e-6 of itself, as one in single precision, until it is asked for in full.
+class NoisyQuadratic : public Quadratic {
+ public:
+  struct NoisyPoint : Point {
+    using Point::Point;
+    Precision curvature = Precision::full;
+  };
+  explicit NoisyQuadratic(double softest) : softest_(softest) {}
+  Precision precision() const override { return Precision::mixed; }
+  std::unique_ptr<Point> evaluate(const Vector& theta) const override {
+    return evaluate_fully(theta, Precision::mixed);
+  }
+  std::unique_ptr<Point> evaluate_fully(const Vector& theta, Precision curvature) const override {
+    Objective objective;
+    objective.loss = 0.5 * theta.dot(curvatures().cwiseProduct(theta)) - theta.dot(curvatures()) + 100;
+    auto point = std::make_unique<NoisyPoint>(theta, objective);
+    point->curvature = curvature;
+    return point;
+  }
+  Vector gradient(const Point& point) const override {
+    return curvatures().cwiseProduct(point.theta() - Vector::Ones(unknowns()));
+  }
+  // From 1 down to the softest.
+  Vector curvatures() const {
+    Vector c(unknowns());
+    for (Index i = 0; i < c.size(); ++i)
+      c[i] = std::pow(softest_, static_cast<double>(i) / static_cast<double>(c.size() - 1));
+    return c;
+  }
+  Index damped_unknowns() const override { return unknowns(); }
+
+ private:
+  double softest_;
+};
+
+class NoisyHessian : public HessianModel {
+ public:
+  explicit NoisyHessian(const NoisyQuadratic& problem) : problem_(problem) {}
+  std::string name() const override { return "noisy"; }
+  void assemble(const Point& point, DistributedMatrix& h) const override {
+    h.set_zero();
+    Matrix panel = problem_.curvatures().asDiagonal();
+    if (static_cast<const NoisyQuadratic::NoisyPoint&>(point).curvature == Precision::mixed) {
+      for (Index i = 0; i < panel.rows(); ++i) panel(i, i) += i % 2 == 0 ? 1e-6 : -1e-6;
+    }
+    if (!h.grid()->comm().is_root()) panel.setZero();
+    h.add_reduced_panel(0, 0, panel);
+  }
+
+ private:
+  const NoisyQuadratic& problem_;
+};
+
+TEST(Newton, RefinesAHessianWhoseRoundingHoldsTheSolveUp) {
+  // Curvatures down to 1e-9 drown in the noise; down to 1e-2 they do not, and nothing need be refined.
+  for (const double softest : {1e-9, 1e-2}) {
+    const NoisyQuadratic problem(softest);
+    Recorder recorder;
+    IterationObserver* observers[] = {&recorder};
+    NewtonOptions options;
+    options.tolerance = 1e-11;
+    const SolveSummary summary =
+        minimise_by_newton(problem, NoisyHessian(problem), Vector::Zero(70), options, observers);
+    EXPECT_EQ(summary.status, SolveStatus::converged) << summary.reason;
+    EXPECT_LE(summary.gradient_norm, 1e-11 * summary.initial_gradient_norm);
+    EXPECT_EQ(recorder.records.front().curvature, Precision::mixed);
+    EXPECT_EQ(recorder.records.back().curvature, softest < 1e-6 ? Precision::full : Precision::mixed);
+  }
+}
+
 // On a quadratic the model is right: actual and predicted decrease agree, whatever is damped.
 TEST(Newton, PredictsTheDecreaseOfAQuadraticWithPartialDamping) {
   const Quadratic problem;

@@ -83,7 +83,7 @@ std::vector<WholeShape> test_shapes() {
 }
 
 AttentionProblem make_problem(const Communicator& comm, const WholeAttention& whole,
-                              AttentionVariables variables) {
+                              AttentionVariables variables, Precision precision) {
   const auto sequences = sequences_from_offsets(whole.query_offsets, whole.key_offsets);
   const auto partition = partition_queries(sequences, whole.causal, whole.a2.cols(), comm.size());
   const AttentionShare share = share_of_rank(sequences, partition, comm.rank());
@@ -102,7 +102,7 @@ AttentionProblem make_problem(const Communicator& comm, const WholeAttention& wh
     regulariser.query_weights = whole.query_weights.segment(share.queries.begin, share.queries.size());
     regulariser.key_weights = whole.key_weights.segment(share.keys.begin, share.keys.size());
   }
-  return AttentionProblem(comm, std::move(data), regulariser, variables);
+  return AttentionProblem(comm, std::move(data), regulariser, variables, precision);
 }
 
 Vector test_point(const AttentionProblem& problem, std::uint64_t seed) {

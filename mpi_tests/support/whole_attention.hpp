@@ -47,7 +47,7 @@ std::vector<WholeShape> test_shapes();
 
 /// The product's problem of this rank's share.
 AttentionProblem make_problem(const Communicator& comm, const WholeAttention& whole,
-                              AttentionVariables variables);
+                              AttentionVariables variables, Precision precision = Precision::full);
 
 /// A θ of moderate size, the same on every rank.
 Vector test_point(const AttentionProblem& problem, std::uint64_t seed);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "attnewton/kernels/tile_kernels.hpp"
 
@@ -547,25 +548,21 @@ template <class T, int n>
 struct Square {
   using Bits = typename ExpConstants<T>::Bits;
   using Row [[gnu::vector_size(n * sizeof(T))]] = T;
-  using Order [[gnu::vector_size(n * sizeof(Bits))]] = Bits;
   using InMemory [[gnu::vector_size(n * sizeof(T)), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
   Row row[n];
 
+  template <int half, int... k>
+  ATTNEWTON_INLINE static void swap(Row& upper, Row& lower, std::integer_sequence<int, k...>) {
+    const Row u = upper;
+    const Row l = lower;
+    upper = __builtin_shufflevector(u, l, ((k & half) != 0 ? n + k - half : k)...);
+    lower = __builtin_shufflevector(u, l, ((k & half) != 0 ? n + k : k + half)...);
+  }
   template <int half>
   ATTNEWTON_INLINE void swap_blocks() {
-    Order low{};
-    Order high{};
-    for (int k = 0; k < n; ++k) {
-      low[k] = (k & half) != 0 ? n + k - half : k;
-      high[k] = (k & half) != 0 ? n + k : k + half;
-    }
 #pragma GCC unroll 16
     for (int i = 0; i < n; ++i) {
-      if ((i & half) != 0) continue;
-      const Row upper = row[i];
-      const Row lower = row[i + half];
-      row[i] = __builtin_shuffle(upper, lower, low);
-      row[i + half] = __builtin_shuffle(upper, lower, high);
+      if ((i & half) == 0) swap<half>(row[i], row[i + half], std::make_integer_sequence<int, n>());
     }
     if constexpr (half > 1) swap_blocks<half / 2>();
   }

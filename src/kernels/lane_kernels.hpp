@@ -546,7 +546,6 @@ void add_low_rank(Size vectors, Size d, Size e, const Real* k, const Real* h, co
 // the size change places, then those of a quarter, and so on.
 template <class T, int n>
 struct Square {
-  using Bits = typename ExpConstants<T>::Bits;
   using Row [[gnu::vector_size(n * sizeof(T))]] = T;
   using InMemory [[gnu::vector_size(n * sizeof(T)), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
   Row row[n];

@@ -34,8 +34,11 @@ void expect_a_complete_table(const TileKernels<Real>& kernels) {
   EXPECT_GE(kernels.lanes, 1);
   EXPECT_GE(kernels.most_vectors, 1);
   EXPECT_TRUE(kernels.exponential && kernels.dots && kernels.mix && kernels.softmax &&
-              kernels.shifted_exponential && kernels.backward && kernels.weigh &&
-              kernels.backward_direction && kernels.add && kernels.scale && kernels.pack && kernels.unpack);
+              kernels.shifted_exponential && kernels.backward && kernels.weigh && kernels.backward_direction);
+  EXPECT_TRUE(kernels.khatri_rao && kernels.khatri_rao_square && kernels.subtract_outer &&
+              kernels.add_low_rank);
+  EXPECT_TRUE(kernels.add && kernels.round_to && kernels.scale && kernels.pack && kernels.unpack &&
+              kernels.unpack_real);
 }
 
 TEST(InstructionSet, EveryOneHasATableOfItsOwnWithTwiceTheLanesInFloat) {

@@ -66,6 +66,7 @@ TEST(ScratchFrame, NestsAndGivesBackWhatTheInnerOneTook) {
 TEST(ScratchFrame, GrowsOnceToWhatATaskNeeds) {
   const auto task = [] {
     std::vector<unsigned char*> places;
+    places.reserve(5);
     ScratchFrame frame;
     for (int i = 0; i < 5; ++i) places.push_back(frame.take<unsigned char>(7 * megabyte));
     return places;

@@ -62,7 +62,7 @@ struct ExpConstants;
 
 template <>
 struct ExpConstants<double> {
-  using Bits = std::int64_t;
+  using Bits = std::uint64_t;
   static constexpr int mantissa = 52;
   static constexpr double log2_e = 0x1.71547652b82fep+0;
   static constexpr double ln2_high = 0x1.62e42fefa38p-1;  // trailing zeros: k·ln2_high is exact
@@ -80,7 +80,7 @@ struct ExpConstants<double> {
 
 template <>
 struct ExpConstants<float> {
-  using Bits = std::int32_t;
+  using Bits = std::uint32_t;
   static constexpr int mantissa = 23;
   static constexpr float log2_e = 0x1.715476p+0F;
   static constexpr float ln2_high = 0x1.62e4p-1F;
@@ -445,7 +445,8 @@ void khatri_rao(Size rows, Size q, Real scale, const Real* a, Size a_stride, con
     Size s = first % q;
     for (Size done = 0; done < count; ++r, s = 0) {
       const Size length = q - s < count - done ? q - s : count - done;
-      scaled_copy<Real>(length, scale * a[j * a_stride + r], b + j * b_stride + s, out + j * out_stride + done);
+      scaled_copy<Real>(length, scale * a[j * a_stride + r], b + j * b_stride + s,
+                        out + j * out_stride + done);
       done += length;
     }
   }
@@ -485,8 +486,8 @@ void subtract_outer(Size vectors, Size d2, Size d3, bool symmetric, const Real* 
   }
 }
 
-// Entries (first_a …, first_b …) of K Kᵀ − h pᵀ − p hᵀ of a vector's lanes, added to packed m; those above the
-// diagonal are left out.
+// Entries (first_a …, first_b …) of K Kᵀ − h pᵀ − p hᵀ of a vector's lanes, added to packed m; those above
+// the diagonal are left out.
 template <class Real, int side>
 ATTNEWTON_INLINE void low_rank_square(Size width, Size e, Size first_a, Size first_b, const Real* k,
                                       const Real* h, const Real* p, Real* m) {

@@ -25,3 +25,16 @@ function(attnewton_add_test name)
       TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT "${ATTNEWTON_TEST_ENVIRONMENT}")
   endforeach()
 endfunction()
+
+# attnewton_add_kernel_runs(NAME RANKS [arguments...]): tests NAME.RANKS.SET that run test_NAME with the kernels of one instruction
+# set each (ATTNEWTON_KERNELS) and skip where the machine has no such set.
+function(attnewton_add_kernel_runs name ranks)
+  find_program(BASH_EXECUTABLE bash REQUIRED)
+  foreach(set portable avx2)
+    add_test(NAME ${name}.${ranks}.${set}
+      COMMAND ${BASH_EXECUTABLE} ${PROJECT_SOURCE_DIR}/mpi_tests/kernels/with_kernels.sh $<TARGET_FILE:available_kernels> ${set}
+        ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:test_${name}> ${ARGN})
+    set_tests_properties(${name}.${ranks}.${set} PROPERTIES
+      TIMEOUT 120 PROCESSORS ${ranks} SKIP_RETURN_CODE 77 ENVIRONMENT "${ATTNEWTON_TEST_ENVIRONMENT}")
+  endforeach()
+endfunction()

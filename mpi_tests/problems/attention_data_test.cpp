@@ -58,10 +58,14 @@ TEST(AttentionData, TilesCoverRowsAndAreCutAtTheSamePositionsWhoeverHoldsThem) {
   }
 }
 
-TEST(AttentionData, TilesStaySmallForLongSequences) {
+TEST(AttentionData, TilesHaveAsManyRowsForAnyNumberOfKeys) {
   for (const Index keys : {1, 100, 20000, 131072, 10000000}) {
-    EXPECT_GE(tile_rows(keys), 8);
-    EXPECT_LE(tile_rows(keys) * keys, std::max<Index>(Index{1} << 20, 8 * keys));
+    const std::vector<LocalSequence> sequences = {{.queries = {0, 130}, .keys = {0, keys}}};
+    const auto tiles = make_tiles(sequences, false);
+    ASSERT_EQ(tiles.size(), 3U);
+    EXPECT_EQ(tiles[0].queries.size(), 64);
+    EXPECT_EQ(tiles[2].queries.size(), 2);
+    EXPECT_EQ(tiles[1].keys.size(), keys);
   }
 }
 

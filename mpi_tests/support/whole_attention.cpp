@@ -82,11 +82,16 @@ std::vector<WholeShape> test_shapes() {
   };
 }
 
-AttentionProblem make_problem(const Communicator& comm, const WholeAttention& whole,
-                              AttentionVariables variables, Precision precision) {
+Range queries_of_rank(const WholeAttention& whole, int ranks, int rank) {
   const auto sequences = sequences_from_offsets(whole.query_offsets, whole.key_offsets);
-  const auto partition = partition_queries(sequences, whole.causal, whole.a2.cols(), comm.size());
-  const AttentionShare share = share_of_rank(sequences, partition, comm.rank());
+  const auto partition = partition_queries(sequences, whole.causal, whole.a2.cols(), ranks);
+  return share_of_rank(sequences, partition, rank).queries;
+}
+
+AttentionData make_data(const WholeAttention& whole, int ranks, int rank) {
+  const auto sequences = sequences_from_offsets(whole.query_offsets, whole.key_offsets);
+  const auto partition = partition_queries(sequences, whole.causal, whole.a2.cols(), ranks);
+  const AttentionShare share = share_of_rank(sequences, partition, rank);
   AttentionData data;
   data.queries = whole.a1.middleRows(share.queries.begin, share.queries.size());
   data.keys = whole.a2.middleRows(share.keys.begin, share.keys.size());
@@ -96,13 +101,22 @@ AttentionProblem make_problem(const Communicator& comm, const WholeAttention& wh
   data.sequences = share.sequences;
   data.causal = whole.causal;
   data.scale = whole.scale;
+  return data;
+}
+
+AttentionProblem make_problem(const Communicator& comm, const WholeAttention& whole,
+                              AttentionVariables variables, Precision precision) {
+  const auto sequences = sequences_from_offsets(whole.query_offsets, whole.key_offsets);
+  const auto partition = partition_queries(sequences, whole.causal, whole.a2.cols(), comm.size());
+  const AttentionShare share = share_of_rank(sequences, partition, comm.rank());
   RegulariserOptions regulariser;
   regulariser.ridge = whole.ridge;
   if (whole.query_weights.size() > 0) {
     regulariser.query_weights = whole.query_weights.segment(share.queries.begin, share.queries.size());
     regulariser.key_weights = whole.key_weights.segment(share.keys.begin, share.keys.size());
   }
-  return AttentionProblem(comm, std::move(data), regulariser, variables, precision);
+  return AttentionProblem(comm, make_data(whole, comm.size(), comm.rank()), regulariser, variables,
+                          precision);
 }
 
 Vector test_point(const AttentionProblem& problem, std::uint64_t seed) {

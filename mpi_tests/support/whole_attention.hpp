@@ -45,6 +45,10 @@ WholeAttention make_whole(const WholeShape& shape, std::uint64_t seed);
 /// cross-attention, separate values, masks, weights, scales.
 std::vector<WholeShape> test_shapes();
 
+/// The query rows that `rank` of `ranks` ranks holds, and its share. Local.
+Range queries_of_rank(const WholeAttention& whole, int ranks, int rank);
+AttentionData make_data(const WholeAttention& whole, int ranks, int rank);
+
 /// The product's problem of this rank's share.
 AttentionProblem make_problem(const Communicator& comm, const WholeAttention& whole,
                               AttentionVariables variables, Precision precision = Precision::full);

@@ -18,6 +18,7 @@ constexpr const char* variable = "ATTNEWTON_KERNELS";
 
 std::string names(const std::vector<InstructionSet>& sets) {
   std::vector<std::string_view> names;
+  names.reserve(sets.size());
   for (const InstructionSet set : sets) names.push_back(name_of(set));
   return fmt::format("{}", fmt::join(names, ", "));
 }

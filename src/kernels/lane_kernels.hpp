@@ -1,5 +1,6 @@
 // The kernels themselves, compiled once for each instruction set: the file that includes this one is compiled
-// with that set's options and defines ATTNEWTON_VECTOR_BYTES, ATTNEWTON_MOST_VECTORS, ATTNEWTON_MOST_ROWS.
+// with that set's options and defines ATTNEWTON_VECTOR_BYTES, ATTNEWTON_MOST_VECTORS,
+// ATTNEWTON_SUM_REGISTERS.
 //
 // Everything here has internal linkage and nothing from the standard library is called: an inline function
 // that several such files share would be taken from any of them, with instructions that this processor may
@@ -7,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "attnewton/kernels/tile_kernels.hpp"
 
@@ -61,7 +63,7 @@ struct ExpConstants;
 
 template <>
 struct ExpConstants<double> {
-  using Bits = std::int64_t;
+  using Bits = std::uint64_t;
   static constexpr int mantissa = 52;
   static constexpr double log2_e = 0x1.71547652b82fep+0;
   static constexpr double ln2_high = 0x1.62e42fefa38p-1;  // trailing zeros: k·ln2_high is exact
@@ -79,7 +81,7 @@ struct ExpConstants<double> {
 
 template <>
 struct ExpConstants<float> {
-  using Bits = std::int32_t;
+  using Bits = std::uint32_t;
   static constexpr int mantissa = 23;
   static constexpr float log2_e = 0x1.715476p+0F;
   static constexpr float ln2_high = 0x1.62e4p-1F;
@@ -444,7 +446,8 @@ void khatri_rao(Size rows, Size q, Real scale, const Real* a, Size a_stride, con
     Size s = first % q;
     for (Size done = 0; done < count; ++r, s = 0) {
       const Size length = q - s < count - done ? q - s : count - done;
-      scaled_copy<Real>(length, scale * a[j * a_stride + r], b + j * b_stride + s, out + j * out_stride + done);
+      scaled_copy<Real>(length, scale * a[j * a_stride + r], b + j * b_stride + s,
+                        out + j * out_stride + done);
       done += length;
     }
   }
@@ -484,8 +487,8 @@ void subtract_outer(Size vectors, Size d2, Size d3, bool symmetric, const Real* 
   }
 }
 
-// Entries (first_a …, first_b …) of K Kᵀ − h pᵀ − p hᵀ of a vector's lanes, added to packed m; those above the
-// diagonal are left out.
+// Entries (first_a …, first_b …) of K Kᵀ − h pᵀ − p hᵀ of a vector's lanes, added to packed m; those above
+// the diagonal are left out.
 template <class Real, int side>
 ATTNEWTON_INLINE void low_rank_square(Size width, Size e, Size first_a, Size first_b, const Real* k,
                                       const Real* h, const Real* p, Real* m) {
@@ -545,27 +548,22 @@ void add_low_rank(Size vectors, Size d, Size e, const Real* k, const Real* h, co
 // the size change places, then those of a quarter, and so on.
 template <class T, int n>
 struct Square {
-  using Bits = typename ExpConstants<T>::Bits;
   using Row [[gnu::vector_size(n * sizeof(T))]] = T;
-  using Order [[gnu::vector_size(n * sizeof(Bits))]] = Bits;
   using InMemory [[gnu::vector_size(n * sizeof(T)), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
   Row row[n];
 
+  template <int half, int... k>
+  ATTNEWTON_INLINE static void swap(Row& upper, Row& lower, std::integer_sequence<int, k...>) {
+    const Row u = upper;
+    const Row l = lower;
+    upper = __builtin_shufflevector(u, l, ((k & half) != 0 ? n + k - half : k)...);
+    lower = __builtin_shufflevector(u, l, ((k & half) != 0 ? n + k : k + half)...);
+  }
   template <int half>
   ATTNEWTON_INLINE void swap_blocks() {
-    Order low{};
-    Order high{};
-    for (int k = 0; k < n; ++k) {
-      low[k] = (k & half) != 0 ? n + k - half : k;
-      high[k] = (k & half) != 0 ? n + k : k + half;
-    }
 #pragma GCC unroll 16
     for (int i = 0; i < n; ++i) {
-      if ((i & half) != 0) continue;
-      const Row upper = row[i];
-      const Row lower = row[i + half];
-      row[i] = __builtin_shuffle(upper, lower, low);
-      row[i + half] = __builtin_shuffle(upper, lower, high);
+      if ((i & half) == 0) swap<half>(row[i], row[i + half], std::make_integer_sequence<int, n>());
     }
     if constexpr (half > 1) swap_blocks<half / 2>();
   }

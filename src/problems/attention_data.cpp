@@ -1,21 +1,12 @@
 #include "attnewton/problems/attention_data.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
 
 #include <fmt/format.h>
 
 #include "attnewton/core/error.hpp"
 
 namespace attnewton {
-namespace {
-
-// Fewer rows than this leave BLAS-3 no speed; beyond 2^17 keys a tile's scores grow with the keys instead.
-constexpr Index fewest_tile_rows = 8;
-constexpr Index most_tile_scores = Index{1} << 20;
-
-}  // namespace
 
 std::vector<SequenceRows> sequences_from_offsets(std::span<const Index> query_offsets,
                                                  std::span<const Index> key_offsets) {
@@ -68,18 +59,12 @@ AttentionShare share_of_rank(std::span<const SequenceRows> sequences, const RowP
   return share;
 }
 
-Index tile_rows(Index keys) {
-  const auto rows = std::clamp(most_tile_scores / std::max<Index>(1, keys), fewest_tile_rows, most_tile_rows);
-  return static_cast<Index>(std::bit_floor(static_cast<std::uint64_t>(rows)));
-}
-
 std::vector<AttentionTile> make_tiles(std::span<const LocalSequence> sequences, bool causal) {
   std::vector<AttentionTile> tiles;
   for (const LocalSequence& sequence : sequences) {
-    const Index rows = tile_rows(sequence.keys.size());
     const Index end_position = sequence.first_position + sequence.queries.size();
     for (Index position = sequence.first_position; position < end_position;) {
-      const Index next = std::min(end_position, (position / rows + 1) * rows);
+      const Index next = std::min(end_position, (position / most_tile_rows + 1) * most_tile_rows);
       const Index query = sequence.queries.begin + position - sequence.first_position;
       const Index visible = causal ? next : sequence.keys.size();
       tiles.push_back({.queries = {query, query + next - position},

@@ -62,8 +62,8 @@ AttentionForward AttentionStream<Real>::forward_and_back(const Matrix& x, const 
     const Lanes stored = stores ? pass.array(tile.keys.size()) : Lanes();
     const Lanes weights = stores ? pass.array(chunks_of(tile.keys.size())) : Lanes();
     pass.softmax_mix(queries, at.mixed, at.log_sum, stored, weights);
-    multiply_rows(rows_of(at.mixed, tile), y, rows_of(at.residual, tile));
-    rows_of(at.residual, tile) -= rows_of(data_.target, tile);
+    multiply_rows(query_rows(at.mixed, tile), y, query_rows(at.residual, tile));
+    query_rows(at.residual, tile) -= query_rows(data_.target, tile);
     back_over_tile(pass, g, queries, stored, weights, at, at.pulled_back);
   });
   return at;

@@ -64,9 +64,12 @@ void AttentionStream<Real>::direction_over_tile(Pass& pass, const Direction& d, 
       out.mixed.row(j) -= out.logit_mean[j] * d.at.mixed.row(j);
     }
   }
-  auto residual = rows_of(out.residual, tile);
-  multiply_rows(rows_of(out.mixed, tile), d.y, residual);
-  if (d.changes_y) gemm(Transpose::no, Transpose::no, 1, rows_of(d.at.mixed, tile), d.dy, 1, residual);
+  auto residual = query_rows(out.residual, tile);
+  multiply_rows(query_rows(out.mixed, tile), d.y, residual);
+  if (!d.changes_y) return;
+  Matrix by_dy(residual.rows(), residual.cols());
+  multiply_rows(query_rows(d.at.mixed, tile), d.dy, by_dy);
+  residual += by_dy;
 }
 
 // dP = F∘(dG − u + (Z′ − r)∘(G − s)) with s = rowsum(F∘G) = ⟨o, c⟩ and u = rowsum(F∘dG) + rowsum(dF∘G) =

@@ -4,19 +4,12 @@
 #include "attnewton/linalg/blas.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 #include "attnewton/problems/attention_stream.hpp"
+#include "attnewton/problems/attention_tile.hpp"
 
 namespace attnewton {
 
 inline Index scores_of(const AttentionTile& tile) {
   return tile.queries.size() * tile.keys.size();
-}
-
-/// The tile's rows of a matrix of local query rows.
-inline auto rows_of(Matrix& rows, const AttentionTile& tile) {
-  return rows.middleRows(tile.queries.begin, tile.queries.size());
-}
-inline auto rows_of(const Matrix& rows, const AttentionTile& tile) {
-  return rows.middleRows(tile.queries.begin, tile.queries.size());
 }
 
 template <class Real>

@@ -10,16 +10,4 @@ Matrix tile_logits(const AttentionData& data, const AttentionTile& tile, const M
   return logits;
 }
 
-Matrix tile_softmax(const AttentionData& data, const AttentionTile& tile, const Matrix& x) {
-  Matrix scores = tile_logits(data, tile, x);
-  for (Index j = 0; j < scores.rows(); ++j) {
-    const Index visible = tile.visible(j);
-    auto row = scores.row(j).head(visible).array();
-    row = (row - row.maxCoeff()).exp();
-    row /= row.sum();
-    scores.row(j).tail(scores.cols() - visible).setZero();
-  }
-  return scores;
-}
-
 }  // namespace attnewton

@@ -23,8 +23,8 @@ class Operand {
   }
   Operand(const Operand&) = delete;
   Operand& operator=(const Operand&) = delete;
-  Operand(Operand&&) = default;
-  Operand& operator=(Operand&&) = default;
+  Operand(Operand&&) noexcept = default;
+  Operand& operator=(Operand&&) noexcept = default;
 
   const Real* row(Index i) const { return data_ + i * stride_; }
   Index columns() const { return stride_; }

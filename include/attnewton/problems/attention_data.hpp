@@ -75,12 +75,9 @@ struct AttentionTile {
   Index visible(Index row) const { return causal ? first_position + row + 1 : keys.size(); }
 };
 
-/// Most query rows of a tile; every tile_rows() divides it.
+/// Query rows of a tile, but for the first and last ones of a share or sequence: some blocks of lanes, so
+/// that keys that stream by are used for many rows.
 inline constexpr Index most_tile_rows = 64;
-
-/// Query rows of a tile over a sequence of `keys` keys: a power of two from 8 to most_tile_rows, such that
-/// the tile has at most 2²⁰ scores (8 MiB), or 8 rows.
-Index tile_rows(Index keys);
 
 /// The tiles of a share, in row order; their cuts depend on positions in sequences alone, not on the rank
 /// count.

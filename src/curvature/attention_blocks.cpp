@@ -129,10 +129,10 @@ template <class Real>
 void TileBlocks<Real>::add_up_keys() {
   const AttentionTile& tile = pass_.tile();
   const Index first_row = tile.queries.begin;
-  sums_.r = pass_.zeros(shape_.n_size());
-  if (exact_) sums_.m = pass_.zeros(shape_.m_size());
-  if (exact_) sums_.p_keys = pass_.zeros(shape_.d2);
-  if (!shape_.symmetric) sums_.p = pass_.zeros(shape_.d2);
+  sums_.r = pass_.template array<double>(shape_.n_size());
+  if (exact_) sums_.m = pass_.template array<double>(shape_.m_size());
+  if (exact_) sums_.p_keys = pass_.template array<double>(shape_.d2);
+  if (!shape_.symmetric) sums_.p = pass_.template array<double>(shape_.d2);
   f_ = pass_.array(keys_per_chunk);
   if (exact_) p_ = pass_.array(keys_per_chunk);
   queries_ = pass_.queries_times(in_.x);

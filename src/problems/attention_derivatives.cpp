@@ -8,14 +8,15 @@
 namespace attnewton {
 
 Matrix AttentionProblem::pulled_back(const AttentionPoint& point) const {
-  if (point.at.pulled_back.cols() > 0) return point.at.pulled_back;
   return with_stream(point.values,
                      [&](const auto& stream) { return stream.back(point.x, point.y, point.at); });
 }
 
 Vector AttentionProblem::gradient(const Point& base) const {
   const auto& point = static_cast<const AttentionPoint&>(base);
-  Matrix gradient_x = data_.scale * transpose_product(data_.queries, pulled_back(point));
+  Matrix gradient_x = point.at.pulled_back.cols() > 0 ? transpose_product(data_.queries, point.at.pulled_back)
+                                                      : transpose_product(data_.queries, pulled_back(point));
+  gradient_x *= data_.scale;
   comm_.sum(gradient_x);
   gradient_x += regulariser_.times_x(point.x);
 

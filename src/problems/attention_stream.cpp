@@ -97,7 +97,7 @@ void AttentionStream<Real>::back_over_tile(Pass& pass, const Gradient& g, const 
   const Lanes ones = stored ? Lanes() : pass.per_row([](Index) { return 1; });
   const Lanes f_chunk = stored ? Lanes() : pass.array(keys_per_chunk);
   const Lanes g_chunk = pass.array(keys_per_chunk);
-  const LaneArray<double> sum = pass.zeros(data_.key_width());
+  const auto sum = pass.template array<double>(data_.key_width());
 
   pass.for_each_chunk([&](const LaneChunk& chunk) {
     const LaneBlock& block = *chunk.block;

@@ -48,7 +48,7 @@ void AttentionStream<Real>::direction_over_tile(Pass& pass, const Direction& d, 
   const AttentionTile& tile = pass.tile();
   const Lanes weighted = pass.array(keys_per_chunk);
   const LaneArray<double> mean = pass.zeros(1);
-  const LaneArray<double> mix = pass.zeros(data_.value_width());
+  const auto mix = pass.template array<double>(data_.value_width());
   pass.for_each_chunk([&](const LaneChunk& chunk) {
     const LaneBlock& block = *chunk.block;
     logits.compute(chunk);
@@ -92,7 +92,7 @@ void AttentionStream<Real>::direction_back_over_tile(Pass& pass, const Direction
   });
   const Lanes g = pass.array(keys_per_chunk);
   const Lanes dg = pass.array(keys_per_chunk);
-  const LaneArray<double> sum = pass.zeros(data_.key_width());
+  const auto sum = pass.template array<double>(data_.key_width());
   pass.for_each_chunk([&](const LaneChunk& chunk) {
     const LaneBlock& block = *chunk.block;
     if (!computed) logits.compute(chunk);

@@ -83,8 +83,9 @@ void AttentionTilePass<Real>::add_mix(const LaneChunk& chunk, const Real* b, Ind
   const LaneBlock& block = *chunk.block;
   const Lanes<const Real> in{weights, block.width};
   if constexpr (std::is_same_v<Real, double>) {
-    kernels_.mix(block.vectors, columns, chunk.count, b, stride, in, {sum, block.width}, true);
+    kernels_.mix(block.vectors, columns, chunk.count, b, stride, in, {sum, block.width}, chunk.first > 0);
   } else {
+    if (chunk.first == 0) std::fill_n(sum, columns * block.width, 0.0);
     kernels_.mix(block.vectors, columns, chunk.count, b, stride, in, {part_, block.width}, false);
     kernels_.add(block.vectors, columns, part_, sum);
   }
@@ -118,7 +119,7 @@ void AttentionTilePass<Real>::softmax_mix(const LaneArray<Real>& queries, Matrix
   std::fill_n(maximum.of(blocks_.front()), total_lanes(blocks_), -std::numeric_limits<Real>::infinity());
   const LaneArray<double> sum = zeros(1);
   const LaneArray<double> rescale = array<double>(1);
-  const LaneArray<double> mix = zeros(values.columns());
+  const LaneArray<double> mix = array<double>(values.columns());
   const LaneArray<Real> one_chunk = stored ? LaneArray<Real>() : array(keys_per_chunk);
 
   for_each_chunk([&](const LaneChunk& chunk) {

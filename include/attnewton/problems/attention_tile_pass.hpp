@@ -104,7 +104,8 @@ class AttentionTilePass {
   /// (keys of the chunk) × (lanes): rows of `b` (m_local × width) times lanes of `in` (width rows).
   void dots(const LaneChunk& chunk, const Operand<Real>& b, const LaneArray<Real>& in, Real* out,
             bool accumulate = false) const;
-  /// sum += (rows of `b` of the chunk's keys)ᵀ · weights (count × lanes).
+  /// Adds (rows of `b` of the chunk's keys)ᵀ · weights (count × lanes) to `sum`, which the first chunk of
+  /// keys, seen by all rows, overwrites.
   void add_mix(const LaneChunk& chunk, const Operand<Real>& b, const Real* weights,
                const LaneArray<double>& sum);
   /// The same of any `columns` ≤ most_mix_columns() columns of count rows from `b` on.

@@ -183,6 +183,28 @@ TEST_P(Softmax, TakesInfiniteLogits) {
   });
 }
 
+// A lane whose first chunk is masked whole, or holds −∞ alone, has no maximum yet.
+TEST_P(Softmax, StartsWithTheFirstKeyThatCounts) {
+  at_every_width([]<class Real>(const TileKernels<Real>& kernels, Size vectors) {
+    const Size width = vectors * kernels.lanes;
+    for (const Size visible : {Size{3}, -width}) {
+      std::vector<Real> maximum(at(width), -infinity<Real>);
+      std::vector<double> sum(at(width), 0);
+      std::vector<double> rescale(at(width), 0);
+      std::vector<Real> nothing(at(3 * width), visible == 3 ? -infinity<Real> : Real{5});
+      EXPECT_FALSE(
+          kernels.softmax(vectors, 3, visible, nothing.data(), maximum.data(), sum.data(), rescale.data()));
+      EXPECT_EQ(nothing, std::vector<Real>(at(3 * width), 0));
+      EXPECT_EQ(sum, std::vector<double>(at(width), 0));
+      std::vector<Real> equal(at(2 * width), Real{-7});
+      EXPECT_TRUE(kernels.softmax(vectors, 2, 2, equal.data(), maximum.data(), sum.data(), rescale.data()));
+      EXPECT_EQ(equal, std::vector<Real>(at(2 * width), 1));
+      EXPECT_EQ(maximum, std::vector<Real>(at(width), -7));
+      EXPECT_EQ(sum, std::vector<double>(at(width), 2));
+    }
+  });
+}
+
 TEST_P(Softmax, DoesNotSwallowNaN) {
   at_every_width([]<class Real>(const TileKernels<Real>& kernels, Size vectors) {
     const Size width = vectors * kernels.lanes;

@@ -59,8 +59,10 @@ TEST(Communicator, ExchangesArriveInRankOrderWhileTheRanksGoOn) {
   moved.wait();
   moved.wait();
   EXPECT_EQ(first, second);
-  for (std::size_t i = 0; i < first.size(); ++i)
-    EXPECT_EQ(first[i], 100.0 * static_cast<double>(i / static_cast<std::size_t>(comm.rank())) + comm.rank());
+  for (int from = 0, i = 0; from < comm.size(); ++from) {
+    for (int k = 0; k < comm.rank(); ++k, ++i)
+      EXPECT_EQ(first[static_cast<std::size_t>(i)], 100.0 * from + comm.rank());
+  }
 }
 
 TEST(Agreement, EveryRankThrowsTheFirstFailingRanksError) {

@@ -159,9 +159,8 @@ Matrix AttentionSums::xx_row(Index a) const {
 Matrix AttentionSums::xy_block(Index a) const {
   const BlockShape& shape = shape_;
   Matrix block(shape.d3, shape.k_size());
-  for_each_task(shape.d3, [&](Index k) {
-    xy_t_.copy_row(a * shape.d3 + k, 0, shape.k_size(), block.row(k).data());
-  });
+  for_each_task(shape.d3,
+                [&](Index k) { xy_t_.copy_row(a * shape.d3 + k, 0, shape.k_size(), block.row(k).data()); });
   if (xy_c_.empty()) return block;
   for_each_task(shape.e, [&](Index i) {
     Vector sums(shape.n_size());

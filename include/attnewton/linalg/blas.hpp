@@ -46,7 +46,8 @@ Matrix transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b);
 /// Local, 2npq flops; the same bits for any number of threads.
 void add_transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c);
 
-/// B = L⁻¹ B of lower triangular L (p × p) and B (p × q) by dtrsm. Local, p²q flops, callable inside a TBB task.
+/// B = L⁻¹ B of lower triangular L (p × p) and B (p × q) by dtrsm. Local, p²q flops, callable inside a TBB
+/// task.
 void solve_lower(const Matrix& lower, MatrixRef b);
 
 /// Σ a_ij b_ij, in an order fixed by the shapes alone. Local.

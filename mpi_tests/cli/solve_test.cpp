@@ -260,7 +260,7 @@ TEST_F(CliCheck, MixedPrecisionShowsItsRounding) {
   const std::string problem = generate("problem");
   const Words words = {"check",   "--a1", problem + "/a1.npy", "--b",   problem + "/b.npy",
                        "--ridge", "1e-3", "--precision",       "mixed", "--tolerance"};
-  for (const auto& [tolerance, exit_code] : {std::pair{"1e-4", 0}, {"1e-9", 5}}) {
+  for (const auto& [tolerance, exit_code] : {std::pair{"1e-4", 0}, {"0", 0}, {"1e-9", 5}}) {
     Words with_tolerance = words;
     with_tolerance.emplace_back(tolerance);
     EXPECT_EQ(run(2, with_tolerance).exit_code, exit_code) << tolerance;

@@ -65,6 +65,17 @@ TEST(BenchReport, DgemmIsTheMedianOfAllSamples) {
   EXPECT_EQ(machine.dgemm_gflops_samples.size(), 4U);
 }
 
+TEST(BenchReport, LinesStandUnderTheirHeading) {
+  KernelRow row = gradient_row();
+  for (const char* kernel : {"gradient", "hessian-vector"}) {
+    row.kernel = kernel;
+    for (const char* precision : {"double", "mixed"}) {
+      row.precision = precision;
+      EXPECT_EQ(kernel_line(row, 10).size(), kernel_heading().size()) << kernel << " " << precision;
+    }
+  }
+}
+
 TEST(BenchReport, JsonHasTheMachinesFigures) {
   const Json json = Json::parse(bench_json(example()));
   EXPECT_DOUBLE_EQ(json["dgemm_gflops"], 15);

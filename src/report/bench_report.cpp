@@ -37,7 +37,7 @@ struct Column {
 
 using Row = KernelRow;
 constexpr std::array<Column, 12> columns = {{
-    {"kernel", -14, [](const Row& r, double) { return kernel_text(r); }},
+    {"kernel", -20, [](const Row& r, double) { return kernel_text(r); }},
     {"n", 8, [](const Row& r, double) { return fmt::format("{}", r.n); }},
     {"d", 5, [](const Row& r, double) { return fmt::format("{}", r.d); }},
     {"sequence", 8,

@@ -1,6 +1,8 @@
 #include "attnewton/parallel/communicator.hpp"
 
+#include <chrono>
 #include <numeric>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -42,27 +44,55 @@ TEST(Communicator, GathersInRankOrder) {
 TEST(Communicator, ExchangesArriveInRankOrderWhileTheRanksGoOn) {
   const auto comm = comm_of_test();
   const auto ranks = static_cast<std::size_t>(comm.size());
-  std::vector<int> send_counts(ranks);
+  std::vector<Index> send_counts(ranks);
   std::iota(send_counts.begin(), send_counts.end(), 0);
   std::vector<double> send;
   for (int to = 0; to < comm.size(); ++to)
     send.insert(send.end(), static_cast<std::size_t>(to), 100.0 * comm.rank() + to);
-  const std::vector<int> receive_counts(ranks, comm.rank());
-  std::vector<double> first(ranks * static_cast<std::size_t>(comm.rank()), -1);
-  std::vector<double> second = first;
-  PendingExchange pending = comm.start_exchange(send, send_counts, first, receive_counts);
-  PendingExchange other = comm.start_exchange(send, send_counts, second, receive_counts);
+  const std::vector<Index> receive_counts(ranks, comm.rank());
+  PendingExchange pending = comm.start_exchange(send, send_counts, receive_counts);
+  PendingExchange other = comm.start_exchange(send, send_counts, receive_counts);
   pending.progress();
   EXPECT_EQ(comm.sum(1.0), comm.size());  // collectives in between
   PendingExchange moved = std::move(pending);
-  other.wait();
-  moved.wait();
-  moved.wait();
+  const std::vector<double> second = other.wait();
+  const std::vector<double> first = moved.wait();
+  EXPECT_EQ(moved.wait(), first);
   EXPECT_EQ(first, second);
+  ASSERT_EQ(first.size(), ranks * static_cast<std::size_t>(comm.rank()));
   for (int from = 0, i = 0; from < comm.size(); ++from) {
     for (int k = 0; k < comm.rank(); ++k, ++i)
       EXPECT_EQ(first[static_cast<std::size_t>(i)], 100.0 * from + comm.rank());
   }
+}
+
+// An error unwinds one rank while the others are late: what they send later must not land in freed memory.
+TEST(Communicator, AnErrorLeavesMpiItsBuffers) {
+  const auto comm = comm_of_test();
+  const auto ranks = static_cast<std::size_t>(comm.size());
+  constexpr Index length = 200'000;
+  const std::vector<Index> counts(ranks, length);
+  const std::vector<double> send(ranks * length, comm.rank());
+  if (comm.is_root()) {
+    try {
+      const PendingExchange pending = comm.start_exchange(send, counts, counts);
+      throw DataError("in between");
+    } catch (const Error&) {
+    }
+    comm.barrier();
+  } else {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    PendingExchange pending = comm.start_exchange(send, counts, counts);
+    comm.barrier();
+    pending.progress();
+  }
+  EXPECT_EQ(comm.sum(1.0), comm.size());
+}
+
+TEST(Communicator, PartsBeyondMpisIntAreRefused) {
+  const auto comm = Communicator::self();
+  const std::vector<Index> counts{Index{1} << 31};
+  EXPECT_THROW(comm.start_exchange({}, counts, counts), InternalError);
 }
 
 TEST(Agreement, EveryRankThrowsTheFirstFailingRanksError) {

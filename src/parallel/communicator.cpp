@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
-#include <numeric>
+#include <limits>
+#include <memory>
+#include <utility>
 
 #include "attnewton/core/error.hpp"
 
@@ -124,49 +126,80 @@ std::vector<std::string> Communicator::all_gather(const std::string& text) const
   return texts;
 }
 
+// What MPI reads and writes until the end.
+struct PendingExchange::State {
+  std::vector<double> send;
+  std::vector<double> received;
+  std::vector<int> offsets;  // counts and displacements, to send and to receive
+  MPI_Request request = MPI_REQUEST_NULL;
+};
+
+PendingExchange::PendingExchange() = default;
+PendingExchange::PendingExchange(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PendingExchange::PendingExchange(PendingExchange&& other) noexcept = default;
+
 PendingExchange::~PendingExchange() {
-  // While an error unwinds this rank, others may never come: the job is about to end.
-  if (std::uncaught_exceptions() == 0) wait();
+  if (!state_) return;
+  if (std::uncaught_exceptions() == 0) {
+    wait();
+  } else if (state_->request != MPI_REQUEST_NULL) {
+    static_cast<void>(state_.release());  // MPI's from here on
+  }
 }
 
 PendingExchange& PendingExchange::operator=(PendingExchange&& other) noexcept {
   if (this != &other) {
-    wait();
-    request_ = std::exchange(other.request_, MPI_REQUEST_NULL);
-    offsets_ = std::move(other.offsets_);
+    if (state_) wait();
+    state_ = std::move(other.state_);
   }
   return *this;
 }
 
-void PendingExchange::wait() {
-  MPI_Wait(&request_, MPI_STATUS_IGNORE);
+const std::vector<double>& PendingExchange::wait() {
+  require(state_ != nullptr, "PendingExchange::wait: an exchange was started");
+  MPI_Wait(&state_->request, MPI_STATUS_IGNORE);
+  return state_->received;
 }
 
 void PendingExchange::progress() {
   int done = 0;
-  MPI_Test(&request_, &done, MPI_STATUS_IGNORE);
+  if (state_) MPI_Test(&state_->request, &done, MPI_STATUS_IGNORE);
 }
 
-PendingExchange Communicator::start_exchange(std::span<const double> send, std::span<const int> send_counts,
-                                             std::span<double> receive,
-                                             std::span<const int> receive_counts) const {
+namespace {
+
+// Counts and displacements of the parts as MPI wants them; returns the number of values.
+Index lay_out(std::span<const Index> counts, int* to) {
+  constexpr Index most = std::numeric_limits<int>::max();
+  const auto ranks = counts.size();
+  Index before = 0;
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    require(counts[rank] >= 0 && counts[rank] <= most && before <= most,
+            "start_exchange: the parts fit MPI's int");
+    to[rank] = static_cast<int>(counts[rank]);
+    to[ranks + rank] = static_cast<int>(before);
+    before += counts[rank];
+  }
+  return before;
+}
+
+}  // namespace
+
+PendingExchange Communicator::start_exchange(std::vector<double> send, std::span<const Index> send_counts,
+                                             std::span<const Index> receive_counts) const {
   const auto ranks = static_cast<std::size_t>(size_);
   require(send_counts.size() == ranks && receive_counts.size() == ranks, "start_exchange: a count a rank");
-  PendingExchange pending;
-  // Send counts and displacements, then those to receive.
-  pending.offsets_.resize(4 * ranks);
-  int* const numbers = pending.offsets_.data();
-  const auto lay_out = [ranks](std::span<const int> counts, int* to) {
-    std::copy(counts.begin(), counts.end(), to);
-    std::exclusive_scan(counts.begin(), counts.end(), to + ranks, 0);
-    return static_cast<std::size_t>(to[2 * ranks - 1]) + static_cast<std::size_t>(counts.back());
-  };
-  require(lay_out(send_counts, numbers) == send.size(), "start_exchange: send holds a part for each rank");
-  require(lay_out(receive_counts, numbers + 2 * ranks) == receive.size(),
-          "start_exchange: receive has room for a part of each rank");
-  MPI_Ialltoallv(send.data(), numbers, numbers + ranks, MPI_DOUBLE, receive.data(), numbers + 2 * ranks,
-                 numbers + 3 * ranks, MPI_DOUBLE, handle_, &pending.request_);
-  return pending;
+  auto state = std::make_unique<PendingExchange::State>();
+  state->offsets.resize(4 * ranks);
+  int* const sending = state->offsets.data();
+  int* const receiving = sending + 2 * ranks;
+  require(lay_out(send_counts, sending) == static_cast<Index>(send.size()),
+          "start_exchange: send holds a part for each rank");
+  state->send = std::move(send);
+  state->received.resize(static_cast<std::size_t>(lay_out(receive_counts, receiving)));
+  MPI_Ialltoallv(state->send.data(), sending, sending + ranks, MPI_DOUBLE, state->received.data(), receiving,
+                 receiving + ranks, MPI_DOUBLE, handle_, &state->request);
+  return PendingExchange(std::move(state));
 }
 
 void Communicator::abort(int exit_code) const {

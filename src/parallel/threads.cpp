@@ -2,8 +2,10 @@
 
 #include <dlfcn.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 #include <fmt/format.h>
@@ -46,6 +48,22 @@ std::vector<int> allowed_cpus() {
 
 void set_openblas_threads(int threads) {
   if (auto* set = blas_symbol<void(int)>("openblas_set_num_threads")) set(threads);
+}
+
+// OpenBLAS maps a buffer a thread at its first call, and where the system refuses tries again for ever: a
+// rank that ran short of memory in the middle of a solve would hang, and with it all others.
+void reserve_blas_buffers(int threads) {
+  auto* take = blas_symbol<void*(int)>("blas_memory_alloc");
+  auto* give_back = blas_symbol<void(void*)>("blas_memory_free");
+  if (take == nullptr || give_back == nullptr) return;
+  constexpr std::size_t buffer_bytes = std::size_t{128} << 20;  // the most on any processor, nearly
+  const std::size_t bytes = buffer_bytes * static_cast<std::size_t>(threads);
+  void* room = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  munmap(room, bytes);
+  std::vector<void*> buffers;
+  for (int i = 0; i < threads; ++i) buffers.push_back(take(0));
+  for (void* buffer : buffers) give_back(buffer);  // they stay with OpenBLAS
 }
 
 }  // namespace
@@ -103,6 +121,7 @@ void prepare_blas(int threads) {
         "choose it with update-alternatives), or run with --threads 1 and more ranks");
   }
   set_openblas_threads(1);
+  reserve_blas_buffers(threads);
 }
 
 std::string blas_description() {

@@ -21,8 +21,9 @@ class PanelReducer {
   PanelReducer& operator=(const PanelReducer&) = delete;
 
   /// Begins to add Σ over ranks of `panel`, this rank's term, to the entries from (first_row, first_column)
-  /// on. Returns with the exchange under way, having ended those before the last two. Collective on the
-  /// matrix's grid; each part of a panel has fewer than 2³¹ entries; memory 2 panels for each under way.
+  /// on. Returns with the exchange under way, and with earlier ones as long as they all send less than some
+  /// tens of MiB. Collective on the matrix's grid; a panel has fewer than 2³¹ entries, as have its owners'
+  /// shares of it from all ranks; memory 2 panels for each under way.
   void add(Index first_row, Index first_column, const ConstMatrixRef& panel);
 
   /// Returns when the matrix holds all panels. Collective.
@@ -34,15 +35,16 @@ class PanelReducer {
     Index first_column = 0;
     std::vector<Index> rows;     // offsets of those that this rank owns
     std::vector<Index> columns;  // likewise
-    std::vector<double> send;
-    std::vector<double> received;
-    PendingExchange exchange;  // last: ends before its buffers go
+    Index entries = 0;           // of the whole panel
+    std::vector<double> own;     // of the only rank, which has nobody to exchange with
+    PendingExchange exchange;
   };
 
   void end_oldest();
 
   DistributedMatrix& matrix_;
   std::deque<Panel> under_way_;
+  Index entries_under_way_ = 0;
 };
 
 }  // namespace attnewton

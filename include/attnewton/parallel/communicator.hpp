@@ -1,9 +1,9 @@
 // MPI as values: the environment's life time, and a communicator with the collectives that attnewton uses.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <mpi.h>
@@ -21,27 +21,31 @@ class MpiEnvironment {
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
 };
 
-/// An exchange that goes on while its ranks compute. Waits for its end when it goes out of scope.
+/// An exchange that goes on while its ranks compute; it owns what is sent and what arrives. Waits for its end
+/// when it goes out of scope, unless an error is unwinding this rank: others may never come then, and MPI
+/// keeps the buffers, which it may still write to.
 class PendingExchange {
  public:
-  PendingExchange() = default;
+  PendingExchange();
   ~PendingExchange();
-  PendingExchange(PendingExchange&& other) noexcept
-      : request_(std::exchange(other.request_, MPI_REQUEST_NULL)), offsets_(std::move(other.offsets_)) {}
+  PendingExchange(PendingExchange&& other) noexcept;
   PendingExchange& operator=(PendingExchange&& other) noexcept;
   PendingExchange(const PendingExchange&) = delete;
   PendingExchange& operator=(const PendingExchange&) = delete;
 
-  /// Returns when this rank has all its parts. Local, but every rank's call is needed for all to end.
-  void wait();
+  /// The parts of all ranks, in rank order, once this rank has them. Local, but every rank's call is needed
+  /// for all to end.
+  const std::vector<double>& wait();
   /// Lets MPI move what it can now, and returns.
   void progress();
 
  private:
   friend class Communicator;
+  struct State;
 
-  MPI_Request request_ = MPI_REQUEST_NULL;
-  std::vector<int> offsets_;  // of counts and displacements, which MPI reads until the end
+  explicit PendingExchange(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
 };
 
 /// A group of ranks. Copies share the MPI communicator; collectives are called by the main thread of every
@@ -85,10 +89,10 @@ class Communicator {
   /// Collective: the text of each rank, in rank order, on every rank.
   std::vector<std::string> all_gather(const std::string& text) const;
   /// Collective, begins an exchange and returns: `send` holds size() consecutive parts of send_counts[r]
-  /// values, part r for rank r; `receive` receives parts of receive_counts[r] values from rank r. Both must
-  /// stay as they are until the exchange has ended. Each count must fit MPI's int.
-  PendingExchange start_exchange(std::span<const double> send, std::span<const int> send_counts,
-                                 std::span<double> receive, std::span<const int> receive_counts) const;
+  /// values, part r for rank r; receive_counts[r] values come from rank r. Each count, and the sum of all but
+  /// the last, must fit MPI's int: throws InternalError if not.
+  PendingExchange start_exchange(std::vector<double> send, std::span<const Index> send_counts,
+                                 std::span<const Index> receive_counts) const;
 
   /// Ends the whole job with `exit_code`; for errors that other ranks cannot know of. Does not return.
   [[noreturn]] void abort(int exit_code) const;

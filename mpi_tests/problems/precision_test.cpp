@@ -66,6 +66,30 @@ TEST_P(MixedPrecision, IsSinglePrecisionsDistanceFromDouble) {
             2e-5);
 }
 
+// Entries whose products float cannot hold, and logits whose fraction it loses, make the curvature double.
+TEST_P(MixedPrecision, IsLeftWhereFloatDoesNotCarry) {
+  const auto comm = Communicator::world();
+  const auto curvature_of = [&](double input, double target, double logits) {
+    WholeAttention whole =
+        make_whole({.name = "sequence", .query_lengths = {40}, .d1 = 5, .d2 = 5, .d3 = 5}, 6);
+    whole.a1 *= input;
+    whole.a2 *= input;
+    whole.b *= target;
+    const AttentionProblem problem = make_problem(comm, whole, GetParam(), Precision::mixed);
+    Vector theta = test_point(problem, 7);
+    theta.head(problem.unknowns_x()) *= logits / (input * input);
+    const auto point = problem.evaluate_fully(theta, Precision::mixed);
+    EXPECT_TRUE(point->objective().is_finite()) << point->obstacle();
+    return point->curvature();
+  };
+  EXPECT_EQ(curvature_of(1, 1, 1), Precision::mixed);
+  EXPECT_EQ(curvature_of(1e-4, 1, 1), Precision::mixed);
+  EXPECT_EQ(curvature_of(1e12, 1, 1), Precision::full);
+  EXPECT_EQ(curvature_of(1e-12, 1, 1), Precision::full);
+  EXPECT_EQ(curvature_of(1, 1e35, 1), Precision::full);
+  EXPECT_EQ(curvature_of(1, 1, 1e4), Precision::full);
+}
+
 // What decides a Newton solve is in double even where its curvature is not.
 TEST_P(MixedPrecision, EvaluatesFullyWhenAsked) {
   const WholeAttention whole = make_whole({.name = "sequence", .query_lengths = {70}, .d1 = 5, .d2 = 5}, 6);

@@ -281,10 +281,6 @@ class QuadraticHessian : public HessianModel {
 // A Hessian that is wrong by 1e-6 of itself, as one in single precision, until it is asked for in full.
 class NoisyQuadratic : public Quadratic {
  public:
-  struct NoisyPoint : Point {
-    using Point::Point;
-    Precision curvature = Precision::full;
-  };
   explicit NoisyQuadratic(double softest) : softest_(softest) {}
   Precision precision() const override { return Precision::mixed; }
   std::unique_ptr<Point> evaluate(const Vector& theta) const override {
@@ -293,8 +289,8 @@ class NoisyQuadratic : public Quadratic {
   std::unique_ptr<Point> evaluate_fully(const Vector& theta, Precision curvature) const override {
     Objective objective;
     objective.loss = 0.5 * theta.dot(curvatures().cwiseProduct(theta)) - theta.dot(curvatures()) + 100;
-    auto point = std::make_unique<NoisyPoint>(theta, objective);
-    point->curvature = curvature;
+    auto point = std::make_unique<Point>(theta, objective);
+    point->set_curvature(curvature);
     return point;
   }
   Vector gradient(const Point& point) const override {
@@ -315,13 +311,14 @@ class NoisyQuadratic : public Quadratic {
 
 class NoisyHessian : public HessianModel {
  public:
-  explicit NoisyHessian(const NoisyQuadratic& problem) : problem_(problem) {}
+  explicit NoisyHessian(const NoisyQuadratic& problem, double noise = 1e-6)
+      : problem_(problem), noise_(noise) {}
   std::string name() const override { return "noisy"; }
   void assemble(const Point& point, DistributedMatrix& h) const override {
     h.set_zero();
     Matrix panel = problem_.curvatures().asDiagonal();
-    if (static_cast<const NoisyQuadratic::NoisyPoint&>(point).curvature == Precision::mixed) {
-      for (Index i = 0; i < panel.rows(); ++i) panel(i, i) += i % 2 == 0 ? 1e-6 : -1e-6;
+    if (point.curvature() == Precision::mixed) {
+      for (Index i = 0; i < panel.rows(); ++i) panel(i, i) += i % 2 == 0 ? noise_ : -noise_;
     }
     if (!h.grid()->comm().is_root()) panel.setZero();
     h.add_reduced_panel(0, 0, panel);
@@ -329,7 +326,24 @@ class NoisyHessian : public HessianModel {
 
  private:
   const NoisyQuadratic& problem_;
+  double noise_;
 };
+
+// Nothing of such a Hessian must stay, its mean diagonal that shifts are measured by least of all.
+TEST(Newton, RefinesAHessianThatIsNotFinite) {
+  for (const double noise : {std::numeric_limits<double>::infinity(), std::nan(""), 1e200}) {
+    const NoisyQuadratic problem(1e-3);
+    Recorder recorder;
+    IterationObserver* observers[] = {&recorder};
+    NewtonOptions options;
+    options.tolerance = 1e-11;
+    const SolveSummary summary =
+        minimise_by_newton(problem, NoisyHessian(problem, noise), Vector::Zero(70), options, observers);
+    EXPECT_EQ(summary.status, SolveStatus::converged) << noise << ": " << summary.reason;
+    EXPECT_EQ(recorder.records.back().curvature, Precision::full);
+    EXPECT_LE(summary.iterations, 6);
+  }
+}
 
 TEST(Newton, RefinesAHessianWhoseRoundingHoldsTheSolveUp) {
   // Curvatures down to 1e-9 drown in the noise; down to 1e-2 they do not, and nothing need be refined.

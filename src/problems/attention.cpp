@@ -119,7 +119,10 @@ AttentionProblem::AttentionProblem(const Communicator& comm, AttentionData data,
       stream_(data_),
       regulariser_(comm, data_, regulariser),
       variables_(variables) {
-  if (precision == Precision::mixed) coarse_stream_.emplace(data_);
+  if (precision == Precision::mixed) {
+    coarse_stream_.emplace(data_);
+    magnitudes_ = magnitudes_of_inputs();
+  }
   target_norm_squared_ = comm_.sum(inner_product(data_.target, data_.target));
 }
 
@@ -172,7 +175,7 @@ std::unique_ptr<Point> AttentionProblem::evaluate_with_gradient(const Vector& th
     auto point = point_of(
         theta, y, with_stream(precision_, [&](const auto& stream) { return stream.forward_and_back(x, y); }));
     point->values = precision_;
-    point->curvature = precision_;
+    set_curvature(*point, precision_);
     return point;
   }
   auto point = evaluate(theta);
@@ -211,7 +214,7 @@ std::unique_ptr<Point> AttentionProblem::evaluate_in(const Vector& theta, Precis
   at.residual = product_by_rows(at.mixed, y) - data_.target;
   auto point = point_of(theta, y, std::move(at));
   point->values = values;
-  point->curvature = curvature;
+  set_curvature(*point, curvature);
   point->gram_y = std::move(equations.gram);
   point->factor_y = std::move(factor);
   return point;

@@ -36,19 +36,19 @@ Vector AttentionProblem::hessian_vector(const Point& base, const Vector& v) cons
   const Matrix dx = x_of(v);
   if (variables_ == AttentionVariables::joint) {
     const Matrix dy = y_of(v);
-    const AttentionDirection d = with_stream(point.curvature, [&](const auto& stream) {
+    const AttentionDirection d = with_stream(point.curvature(), [&](const auto& stream) {
       return stream.direction_and_back(point.x, point.y, point.at, dx, dy);
     });
     return theta_of(hessian_x_times(d, dx), hessian_y_times(point, d, dy));
   }
   // Y follows X: K_y Y′ = −H_yx v, so that H_xx v + H_xy Y′ is the Schur complement times v.
   const Matrix no_change = Matrix::Zero(data_.value_width(), data_.output_width());
-  AttentionDirection d = with_stream(point.curvature, [&](const auto& stream) {
+  AttentionDirection d = with_stream(point.curvature(), [&](const auto& stream) {
     return stream.direction(point.x, point.y, point.at, dx, no_change);
   });
   const Matrix dy = -solve_with_factor(point.factor_y, hessian_y_times(point, d, no_change));
   d.residual += product_by_rows(point.at.mixed, dy);
-  with_stream(point.curvature,
+  with_stream(point.curvature(),
               [&](const auto& stream) { stream.direction_back(point.x, point.y, point.at, dx, dy, d); });
   return theta_of(hessian_x_times(d, dx), dy);
 }

@@ -31,7 +31,7 @@ void Damping::raise_for_rejection() {
 }
 
 void Damping::limit_to(double largest) {
-  shift_ = std::min(shift_, largest);
+  if (largest < shift_) shift_ = largest;
 }
 
 void Damping::adapt_after(double ratio, double gradient_gain) {

@@ -19,11 +19,12 @@ namespace {
 // Lanczos steps that bound the smallest eigenvalue once a factorisation failed: a few per cent of its cost.
 constexpr Index ritz_steps = 30;
 
-// Entries of a Hessian in mixed precision are wrong by less than this share of its mean diagonal; a shift
-// that is larger hides that.
+// Entries of a Hessian in mixed precision are wrong by about this share of its mean diagonal, where logits
+// are moderate; a shift that is larger hides that.
 constexpr double noise_of_mixed_hessian = 1e-5;
 
-// Below such a shift mixed precision still does while each step takes this much off the gradient.
+// Below such a shift mixed precision still does while each step takes this much off the gradient, or more
+// than the step before.
 constexpr double fast_gradient_gain = 0.1;
 
 // Decreases below this many roundings of the loss cannot be told from none.
@@ -45,7 +46,7 @@ class NewtonSolve {
         hessian_(hessian),
         options_(options),
         observers_(observers),
-        curvature_(problem.precision()),
+        wanted_curvature_(problem.precision()),
         h_(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns()) {}
 
   void begin_at(const Vector& start) {
@@ -75,39 +76,49 @@ class NewtonSolve {
            problem_.comm().max(watch_.seconds() + last_iteration_seconds_) >= options_.time_limit_seconds;
   }
 
-  void assemble_hessian() {
+  void begin_iteration() {
     iteration_watch_.restart();
+    record_.trials = 0;
+    record_.factorisations = 0;
+  }
+
+  void assemble_hessian() {
     const TimingScope timing("hessian");
     hessian_.assemble(*point_, h_);
     smallest_ritz_.reset();
     mean_abs_diagonal_ = h_.mean_abs_diagonal();
     if (!damping_) damping_.emplace(options_.damping, mean_abs_diagonal_);
+    damping_->limit_to(shift_limit_);
+    shift_limit_ = std::numeric_limits<double>::infinity();
   }
+  bool is_hessian_finite() const { return std::isfinite(mean_abs_diagonal_); }
 
   /// Whether the Hessian's own rounding, in mixed precision, is what holds the solve up.
   bool is_held_up_by_precision() const {
-    if (curvature_ == Precision::full || !damping_) return false;
-    const bool shift_hides_rounding = damping_->shift() > noise_of_mixed_hessian * mean_abs_diagonal_;
-    return is_at_rounding() || (!shift_hides_rounding && last_gradient_gain_ > fast_gradient_gain);
+    if (!can_refine() || !damping_) return false;
+    const bool is_fast =
+        last_gradient_gain_ <= fast_gradient_gain || last_gradient_gain_ < gradient_gain_before_;
+    return is_at_rounding() || (!does_shift_hide_rounding() && !is_fast);
   }
-  bool can_refine() const { return curvature_ == Precision::mixed; }
-  /// From here on the Hessian is in double, as objective and gradient have been all along.
+  bool can_refine() const { return point_->curvature() == Precision::mixed; }
+  /// From here on the Hessian is in double, as objective and gradient have been all along. The shift starts
+  /// anew, not above the one that mixed precision had come to.
   void refine() {
-    curvature_ = Precision::full;
+    wanted_curvature_ = Precision::full;
     steps_without_progress_ = 0;
-    damping_->limit_to(options_.damping.initial_relative_shift * mean_abs_diagonal_);
+    if (damping_) shift_limit_ = damping_->shift();
+    damping_.reset();
     point_ = evaluate(point_->theta());
   }
 
   /// The step of the smallest shift tried that Cholesky and the decrease of the loss accept; none if no shift
   /// will do.
   std::optional<Trial> find_acceptable_step() {
-    record_.trials = 0;
-    record_.factorisations = 0;
     for (Index tried = 0; tried < options_.damping.max_trials; ++tried) {
       record_.damping = damping_->shift();
       const auto factor = factorise();
       if (!factor) {
+        if (is_indefinite_by_rounding()) return std::nullopt;
         damping_->raise_for_indefinite();
         continue;
       }
@@ -120,11 +131,14 @@ class NewtonSolve {
 
   void accept(Trial trial) {
     const double norm_before = gradient_norm_;
+    record_.curvature = point_->curvature();
+    was_definite_at_once_ = record_.factorisations == record_.trials;
     point_ = std::move(trial.point);
     record_.step_norm = trial.step_norm;
     record_.ratio = trial.ratio;
     ++record_.iteration;
     compute_gradient();
+    gradient_gain_before_ = last_gradient_gain_;
     last_gradient_gain_ = gradient_norm_ / norm_before;
     damping_->adapt_after(trial.ratio, last_gradient_gain_);
     note_progress(trial.below_rounding);
@@ -132,8 +146,10 @@ class NewtonSolve {
   }
 
   void report() {
-    if (record_.iteration == 0) record_.ratio = std::nan("");
-    record_.curvature = curvature_;
+    if (record_.iteration == 0) {
+      record_.ratio = std::nan("");
+      record_.curvature = point_->curvature();
+    }
     record_.objective = point_->objective();
     record_.gradient_norm = gradient_norm_;
     record_.relative_gradient = relative_gradient();
@@ -156,9 +172,19 @@ class NewtonSolve {
   }
 
  private:
+  bool does_shift_hide_rounding() const {
+    return damping_->shift() > noise_of_mixed_hessian * mean_abs_diagonal_;
+  }
+
+  // A Hessian in mixed precision after one that needed no shift for being definite, and under a shift that is
+  // less than its rounding.
+  bool is_indefinite_by_rounding() const {
+    return can_refine() && was_definite_at_once_ && !does_shift_hide_rounding();
+  }
+
   std::unique_ptr<Point> evaluate(const Vector& theta) const {
     const TimingScope timing("evaluate");
-    return problem_.evaluate_fully(theta, curvature_);
+    return problem_.evaluate_fully(theta, wanted_curvature_);
   }
 
   void compute_gradient() {
@@ -229,8 +255,11 @@ class NewtonSolve {
   Index steps_without_progress_ = 0;
   double least_gradient_norm_ = std::numeric_limits<double>::infinity();
   double last_gradient_gain_ = 0;
+  double gradient_gain_before_ = 0;
+  bool was_definite_at_once_ = false;
   double mean_abs_diagonal_ = 0;
-  Precision curvature_;
+  double shift_limit_ = std::numeric_limits<double>::infinity();
+  Precision wanted_curvature_;
   DistributedMatrix h_;
   std::unique_ptr<Point> point_;
   Vector gradient_;
@@ -296,9 +325,10 @@ SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hess
   while (true) {
     solve.report();
     if (const auto end = reason_to_end(solve, options)) return solve.finish(end->status, end->reason);
+    solve.begin_iteration();
     if (solve.is_held_up_by_precision()) solve.refine();
     solve.assemble_hessian();
-    auto step = solve.find_acceptable_step();
+    auto step = solve.is_hessian_finite() ? solve.find_acceptable_step() : std::nullopt;
     if (!step && solve.can_refine()) {
       solve.refine();
       solve.assemble_hessian();

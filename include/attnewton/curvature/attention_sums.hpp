@@ -32,7 +32,7 @@ class AttentionSums {
   template <class Real>
   void add_rows(const std::function<void(Range)>& rows_done);
   bool start();
-  bool is_coarse() const { return point_.curvature == Precision::mixed; }
+  bool is_coarse() const { return point_.curvature() == Precision::mixed; }
 
   const AttentionProblem& problem_;
   const AttentionPoint& point_;

@@ -24,13 +24,19 @@ class AttentionPoint : public Point {
  public:
   using Point::Point;
 
-  Matrix x;                               ///< d₁ × d₂
-  Matrix y;                               ///< d₃ × e
-  Precision values = Precision::full;     ///< of objective and gradient
-  Precision curvature = Precision::full;  ///< of second derivatives
+  Matrix x;                            ///< d₁ × d₂
+  Matrix y;                            ///< d₃ × e
+  Precision values = Precision::full;  ///< of objective and gradient
   AttentionForward at;  ///< T, C and log_sum of the local rows; P A₂ if the gradient was prepared
   Matrix gram_y;  ///< K_y = TᵀT + regulariser, d₃ × d₃, summed over ranks; empty if not needed so far
   Matrix factor_y;  ///< its lower Cholesky factor, likewise
+};
+
+/// Largest absolute entries of the inputs.
+struct InputMagnitudes {
+  double queries = 0;
+  double keys = 0;
+  double values = 0;
 };
 
 class AttentionProblem : public Problem {
@@ -49,7 +55,8 @@ class AttentionProblem : public Problem {
   /// numbers.
   std::unique_ptr<Point> evaluate(const Vector& theta) const override;
   /// Cost 4 products of size n·m·d for joint variables, in one pass over the scores (5 where a tile's
-  /// exponentials are too many to keep, and 5 for projected ones, whose C is known only after all rows).
+  /// exponentials are too many to keep, and 5 for projected ones, whose C is known only after all rows). With
+  /// joint variables K_y is not looked at: a singular one, at which evaluate() is not finite, goes unseen.
   std::unique_ptr<Point> evaluate_with_gradient(const Vector& theta) const override;
   Precision precision() const override { return precision_; }
   std::unique_ptr<Point> evaluate_fully(const Vector& theta, Precision curvature) const override;
@@ -99,6 +106,8 @@ class AttentionProblem : public Problem {
   std::unique_ptr<Point> evaluate_in(const Vector& theta, Precision values, Precision curvature) const;
   std::unique_ptr<AttentionPoint> point_of(const Vector& theta, const Matrix& y, AttentionForward at) const;
   Matrix pulled_back(const AttentionPoint& point) const;
+  InputMagnitudes magnitudes_of_inputs() const;
+  void set_curvature(AttentionPoint& point, Precision wanted) const;
   Matrix x_of(const Vector& theta) const;
   Matrix y_of(const Vector& theta) const;
   Matrix hessian_x_times(const AttentionDirection& d, const Matrix& dx) const;
@@ -112,6 +121,7 @@ class AttentionProblem : public Problem {
   AttentionRegulariser regulariser_;
   AttentionVariables variables_;
   double target_norm_squared_ = 0;
+  InputMagnitudes magnitudes_;  // over all ranks; of mixed precision
 };
 
 }  // namespace attnewton

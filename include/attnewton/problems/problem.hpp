@@ -20,6 +20,18 @@ struct Objective {
   bool is_finite() const { return std::isfinite(loss); }
 };
 
+/// Arithmetic of a problem.
+enum class Precision {
+  full,   ///< double throughout
+  mixed,  ///< the many small products and elementary functions in float, long sums and linear algebra in
+          ///< double
+};
+
+/// As --precision spells it: "double" or "mixed".
+inline const char* to_string(Precision precision) {
+  return precision == Precision::mixed ? "mixed" : "double";
+}
+
 /// A point θ that a problem was evaluated at. Problems derive from it to keep what their derivatives can use
 /// again.
 class Point {
@@ -34,24 +46,16 @@ class Point {
   const Vector& theta() const { return theta_; }
   const Objective& objective() const { return objective_; }
   const std::string& obstacle() const { return obstacle_; }
+  /// What second derivatives at this point are computed in.
+  Precision curvature() const { return curvature_; }
+  void set_curvature(Precision precision) { curvature_ = precision; }
 
  private:
   Vector theta_;
   Objective objective_;
   std::string obstacle_;
+  Precision curvature_ = Precision::full;
 };
-
-/// Arithmetic of a problem.
-enum class Precision {
-  full,   ///< double throughout
-  mixed,  ///< the many small products and elementary functions in float, long sums and linear algebra in
-          ///< double
-};
-
-/// As --precision spells it: "double" or "mixed".
-inline const char* to_string(Precision precision) {
-  return precision == Precision::mixed ? "mixed" : "double";
-}
 
 /// A twice differentiable function of θ ∈ R^unknowns. θ, gradients and products are whole on every rank and
 /// the same there; every function but unknowns() is collective on comm().
@@ -79,8 +83,8 @@ class Problem {
   virtual Precision precision() const { return Precision::full; }
 
   /// evaluate() with objective and gradient in full precision, whatever precision() is; second derivatives at
-  /// the point in `curvature`, if the problem has it. A Newton step from mixed curvature is refined by the
-  /// exact gradient at its end.
+  /// the point in `curvature`, if the problem has it and float carries them there. A Newton step from mixed
+  /// curvature is refined by the exact gradient at its end.
   virtual std::unique_ptr<Point> evaluate_fully(const Vector& theta, Precision /*curvature*/) const {
     return evaluate(theta);
   }

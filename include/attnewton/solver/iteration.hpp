@@ -13,15 +13,16 @@ namespace attnewton {
 struct IterationRecord {
   Index iteration = 0;
   Objective objective;
-  double gradient_norm = 0;               ///< ‖g‖₂
-  double relative_gradient = 0;           ///< ‖g‖ / ‖g₀‖
-  double step_norm = 0;                   ///< ‖θ_k − θ_{k−1}‖₂; 0 at the start
-  double damping = 0;                     ///< shift μ of the step that led here; 0 at the start
-  double ratio = 0;                       ///< actual over predicted decrease of that step; NaN at the start
-  Index trials = 0;                       ///< evaluations that step took: 1 + rejected steps
-  Index factorisations = 0;               ///< Cholesky factorisations that step took, failed ones included
-  double seconds = 0;                     ///< since the solve began
-  Precision curvature = Precision::full;  ///< of the Hessian from here on
+  double gradient_norm = 0;      ///< ‖g‖₂
+  double relative_gradient = 0;  ///< ‖g‖ / ‖g₀‖
+  double step_norm = 0;          ///< ‖θ_k − θ_{k−1}‖₂; 0 at the start
+  double damping = 0;            ///< shift μ of the step that led here; 0 at the start
+  double ratio = 0;              ///< actual over predicted decrease of that step; NaN at the start
+  Index trials = 0;              ///< evaluations that step took: 1 + rejected steps
+  Index factorisations = 0;      ///< Cholesky factorisations that step took, failed ones included
+  double seconds = 0;            ///< since the solve began
+  Precision curvature =
+      Precision::full;  ///< of the Hessian of the last step; at the start of the one to come
 };
 
 /// Told of every iteration, on every rank.

@@ -6,7 +6,6 @@
 
 #include "attnewton/linalg/packed_symmetric.hpp"
 #include "attnewton/parallel/deterministic.hpp"
-#include "attnewton/parallel/threads.hpp"
 
 #include "row_product.hpp"
 
@@ -19,8 +18,8 @@ constexpr Index chunk_bytes = Index{96} << 20;
 constexpr Index fewest_chunk_rows = 64;
 constexpr Index most_chunk_rows = 512;
 
-// Block rows that become final together: few, so that reductions begin early, but enough to feed all threads.
-constexpr Index final_rows_a_thread = 4;
+// Block rows that become final together: few, so that reductions begin early and hold little memory.
+constexpr Index final_rows = 4;
 
 template <class Real>
 Index chunk_rows(const BlockShape& shape) {
@@ -93,10 +92,11 @@ bool AttentionSums::start() {
   xy_t_.set_zero();
   if (!xy_c_.empty()) xy_c_.set_zero();
   if (!regulariser.is_weighted()) return true;
-  const Matrix term = transpose_product(regulariser.packed_u(), regulariser.packed_v());
-  for (Index row = 0; row < term.rows(); ++row) {
-    for (Index column = 0; column < term.cols(); ++column) xx_(row, column) += term(row, column);
-  }
+  // Row by row: the whole term would take as much memory as the sums themselves.
+  for_each_task(xx_.rows(), [&](Index row) {
+    const Vector term = regulariser.packed_v().transpose() * regulariser.packed_u().col(row);
+    for (Index column = 0; column < term.size(); ++column) xx_(row, column) = term[column];
+  });
   return true;
 }
 
@@ -138,9 +138,8 @@ void AttentionSums::add_rows(const std::function<void(Range)>& rows_done) {
     add_products(products, all, accumulate);
     accumulate = true;
   }
-  const Index step = final_rows_a_thread * thread_limit();
-  for (Index a = 0; a < shape_.d1; a += step) {
-    const Range rows{a, std::min(shape_.d1, a + step)};
+  for (Index a = 0; a < shape_.d1; a += final_rows) {
+    const Range rows{a, std::min(shape_.d1, a + final_rows)};
     if (!products.empty()) add_products(products, rows, accumulate);
     rows_done(rows);
   }

@@ -9,10 +9,10 @@ namespace attnewton {
 enum class HessianForm { exact, gauss_newton };
 
 /// H = [H_xx H_xy; H_yx H_yy] for joint variables, its Schur complement H_xx − H_xy (K_y⁻¹⊗I) H_yx for
-/// projected ones. Each rank adds up the packed products of its query rows in chunks (BLAS-3 on TBB's
-/// threads); the sums go to the owners of H's tiles panel by panel. Memory per rank besides its share of H:
-/// d₁²d₂²/4 + 2 d₁d₂d₃e numbers and a chunk. Cost n m d² + n d⁴/4 + 2 n d³ e multiply–adds (exact), then d⁴ d
-/// e / 2 for the Schur complement.
+/// projected ones. Each rank adds up the packed products of its query rows in chunks, on TBB's threads; the
+/// sums go to the owners of H's tiles panel by panel. Memory per rank besides its share of H: d₁²d₂²/4 +
+/// 2 d₁d₂d₃e numbers, a chunk, and some panels of d₁d₂² numbers at most (which is much where d₁ is small).
+/// Cost n m d² + n d⁴/4 + 2 n d³ e multiply–adds (exact), then d⁴ d e / 2 for the Schur complement.
 class AttentionHessian : public HessianModel {
  public:
   /// `problem` must outlive this.

@@ -10,7 +10,8 @@
 
 namespace attnewton {
 
-/// rows × columns numbers, panel after panel, row after row within one; not initialised.
+/// rows × columns numbers, panel after panel, row after row within one; not initialised, but for the unused
+/// columns of the last panel, which take part in products: they are 0.
 template <class Real>
 class PanelMatrix {
  public:
@@ -20,7 +21,9 @@ class PanelMatrix {
         columns_(columns),
         width_(panel_width),
         panels_((columns + panel_width - 1) / panel_width),
-        entries_(new Real[static_cast<std::size_t>(rows * panels_ * panel_width)]) {}
+        entries_(new Real[static_cast<std::size_t>(rows * panels_ * panel_width)]) {
+    if (columns % panel_width != 0) std::fill_n(at(panels_ - 1, 0), rows * panel_width, Real{0});
+  }
 
   Index rows() const { return rows_; }
   Index columns() const { return columns_; }

@@ -62,9 +62,9 @@ TEST(OperationCount, GradientAddsUpItsProducts) {
   constexpr Index e = 5;
   const Loops loops;
   const AttentionSize size = size_of(loops, d1, d2, d3, e);
-  // S, T, G, P A₂.
-  const double scores =
-      loops.over_scores(d2) + loops.over_scores(d3) + loops.over_scores(e) + loops.over_scores(d2);
+  // S, T, G (through Y, as its output is wider than the values), P A₂.
+  const double scores = loops.over_scores(d2) + loops.over_scores(d3) + loops.over_scores(std::min(d3, e)) +
+                        loops.over_scores(d2);
   const double thin = n * d1 * d2 + n * d3 * e + n * d3 * e + n * d1 * d2 + n * d3 * e;
   const OperationCount joint = gradient_operations(size, AttentionVariables::joint);
   EXPECT_EQ(joint.score_operations, 2 * scores);
@@ -96,16 +96,30 @@ TEST(OperationCount, HessianVectorAddsUpItsProducts) {
   constexpr Index e = 5;
   const Loops loops;
   const AttentionSize size = size_of(loops, d1, d2, d3, e);
-  // S, Z′, dT; G and the two of dG; dP A₂.
+  // S, Z′, dT; G and dG through Y; dP A₂.
   const double scores =
-      2 * loops.over_scores(d2) + loops.over_scores(d3) + 3 * loops.over_scores(e) + loops.over_scores(d2);
-  const double thin = 3 * n * d1 * d2 + 2 * n * d3 * e + 2 * n * d3 * e + 2 * n * d3 * e;
+      2 * loops.over_scores(d2) + loops.over_scores(d3) + 2 * loops.over_scores(d3) + loops.over_scores(d2);
+  const double thin = 3 * n * d1 * d2 + n * d3 * e + 2 * n * d3 * e + 2 * n * d3 * e + 2 * n * d3 * e;
   const OperationCount joint = hessian_vector_operations(size, AttentionVariables::joint);
   EXPECT_EQ(joint.score_operations, 2 * scores);
   EXPECT_EQ(joint.operations, 2 * (scores + thin));
   const OperationCount projected = hessian_vector_operations(size, AttentionVariables::projected);
   EXPECT_EQ(projected.operations, joint.operations + 2 * 2 * loops.over_scores(d2));
   EXPECT_EQ(projected.exponentials, 2 * size.visible);
+}
+
+TEST(OperationCount, HessianVectorOfANarrowOutputKeepsY) {
+  constexpr Index n = 7;
+  constexpr Index d = 9;
+  constexpr Index e = 4;
+  const Loops loops;
+  // S, Z′, dT; G and the two of dG; dP A₂.
+  const double scores = 4 * loops.over_scores(d) + 3 * loops.over_scores(e);
+  const double thin = 3 * n * d * d + 2 * n * d * e + 4 * n * d * e;
+  const OperationCount joint =
+      hessian_vector_operations(size_of(loops, d, d, d, e), AttentionVariables::joint);
+  EXPECT_EQ(joint.score_operations, 2 * scores);
+  EXPECT_EQ(joint.operations, 2 * (scores + thin));
 }
 
 TEST(OperationCount, AssemblyIsTheStructuresCountAtEqualWidths) {

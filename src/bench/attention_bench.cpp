@@ -88,13 +88,16 @@ Index memory_bytes_of(AttentionKernel kernel, const AttentionCase& bench_case, i
       std::min(static_cast<double>(bench_case.rows), rows + static_cast<double>(bench_case.sequence_length));
   const double inputs = (rows + keys) * d + rows * e;
   const double passes = 2 * rows * (d + e) + keys * e;
+  const double parameters = 10 * (d * d + d * e);  // θ, X, Y, gradients, directions, Grams
   double hessian = 0;
   if (kernel == AttentionKernel::assembly) {
     const double unknowns = d * d + (bench_case.variables == AttentionVariables::joint ? d * e : 0);
-    hessian = unknowns * unknowns / ranks + d * d * d * d / 4 + 2 * d * d * d * e;
+    const bool projected = bench_case.variables == AttentionVariables::projected;
+    hessian = unknowns * unknowns / ranks + d * d * d * d / 4 + 2 * d * d * d * e +
+              (projected ? d * d * d * e / ranks : 0);
   }
   constexpr double most = 4e18;  // an Index holds no more
-  return static_cast<Index>(std::min(most, sizeof(double) * (inputs + passes + hessian)));
+  return static_cast<Index>(std::min(most, sizeof(double) * (inputs + passes + parameters + hessian)));
 }
 
 AttentionBench::AttentionBench(const Communicator& comm, const AttentionCase& bench_case)

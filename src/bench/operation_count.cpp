@@ -24,7 +24,7 @@ double visible_scores(Index rows, Index sequence_length, bool causal) {
 
 OperationCount gradient_operations(const AttentionSize& size, AttentionVariables variables) {
   const auto& [n, m, v, d1, d2, d3, e, values_are_keys] = size;
-  const double scores = v * (2 * d2 + d3 + e);
+  const double scores = v * (2 * d2 + d3 + std::min(d3, e));
   const double thin = 2 * n * d1 * d2 + m * d3 * e + n * d3 * e;
   if (variables == AttentionVariables::joint) return counted(scores, thin + n * d3 * e, v);
   return counted(scores + v * d2, thin + n * d3 * (d3 + 1) / 2 + n * d3 * e, 2 * v);
@@ -32,8 +32,9 @@ OperationCount gradient_operations(const AttentionSize& size, AttentionVariables
 
 OperationCount hessian_vector_operations(const AttentionSize& size, AttentionVariables variables) {
   const auto& [n, m, v, d1, d2, d3, e, values_are_keys] = size;
-  const double scores = v * (3 * d2 + d3 + 3 * e);
-  const double thin = 3 * n * d1 * d2 + 2 * m * d3 * e + 4 * n * d3 * e;
+  const bool through_values = d3 < 2 * e;
+  const double scores = v * (3 * d2 + d3 + std::min(d3, e) + std::min(d3, 2 * e));
+  const double thin = 3 * n * d1 * d2 + m * d3 * e + 4 * n * d3 * e + (through_values ? 2 * n : m) * d3 * e;
   if (variables == AttentionVariables::joint) return counted(scores, thin, v);
   return counted(scores + 2 * v * d2, thin, 2 * v);
 }

@@ -1,7 +1,6 @@
 #include "attnewton/bench/repetition.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
@@ -16,6 +15,7 @@ double run_once(const Communicator& comm, const std::function<void()>& work) {
   comm.barrier();
   const Stopwatch watch;
   work();
+  comm.barrier();  // ranks that share cores run one after the other: none is done before all are
   return comm.max(watch.seconds());
 }
 
@@ -39,17 +39,22 @@ double Repetitions::fastest() const {
 
 bool RepetitionRule::is_met(Index count, double seconds) const {
   if (exactly > 0) return count >= exactly;
-  return (count >= usual && seconds >= usual_seconds) || (count >= fewest && seconds >= patience_seconds);
+  return (count >= usual && seconds >= usual_seconds) || count >= most ||
+         (count >= fewest && seconds >= patience_seconds);
 }
 
 Repetitions repeat(const Communicator& comm, const RepetitionRule& rule, const std::function<void()>& work) {
   Repetitions repetitions;
   std::vector<double>& seconds = repetitions.seconds;
+  double total = 0;
+  const auto keep = [&](double run) {
+    seconds.push_back(run);
+    total += run;
+  };
   const double first = run_once(comm, work);
-  if (first > warm_up_seconds) seconds.push_back(first);
+  if (first > warm_up_seconds) keep(first);
   // Every rank has the same seconds, so that all stop after the same repetition.
-  while (!rule.is_met(repetitions.count(), std::accumulate(seconds.begin(), seconds.end(), 0.0)))
-    seconds.push_back(run_once(comm, work));
+  while (!rule.is_met(repetitions.count(), total)) keep(run_once(comm, work));
   return repetitions;
 }
 

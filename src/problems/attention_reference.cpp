@@ -47,17 +47,34 @@ void centre(Matrix& rows) {
   rows.rowwise() -= mean;
 }
 
+// Logits that a task holds at once.
+constexpr Index most_logits = Index{1} << 20;
+
+// Calls f(tile) with parts of the tile of so few rows that their logits are not too many.
+template <class F>
+void for_each_part(const AttentionTile& tile, F&& f) {
+  const Index step = std::max<Index>(1, most_logits / tile.keys.size());
+  for (Index row = tile.queries.begin; row < tile.queries.end; row += step) {
+    AttentionTile part = tile;
+    part.queries = {row, std::min(tile.queries.end, row + step)};
+    part.first_position += row - tile.queries.begin;
+    f(part);
+  }
+}
+
 // Σ over rows and visible keys of (logit − the row's mean)², for the logits of X.
 double centred_logits_squared(const AttentionProblem& problem, const Matrix& x) {
   const auto& tiles = problem.tiles();
   const double sum = deterministic_sum(static_cast<Index>(tiles.size()), 0.0, [&](Index i) {
     const AttentionTile& tile = tiles[static_cast<std::size_t>(i)];
-    const Matrix logits = tile_logits(problem.data(), tile, x);
     double squares = 0;
-    for (Index j = 0; j < logits.rows(); ++j) {
-      const auto row = logits.row(j).head(tile.visible(j)).array();
-      squares += (row - row.mean()).square().sum();
-    }
+    for_each_part(tile, [&](const AttentionTile& part) {
+      const Matrix logits = tile_logits(problem.data(), part, x);
+      for (Index j = 0; j < logits.rows(); ++j) {
+        const auto row = logits.row(j).head(part.visible(j)).array();
+        squares += (row - row.mean()).square().sum();
+      }
+    });
     return squares;
   });
   return problem.comm().sum(sum);

@@ -57,7 +57,7 @@ AttentionForward AttentionStream<Real>::forward_and_back(const Matrix& x, const 
   at.pulled_back.resize(data_.queries.rows(), data_.key_width());
   for_each_tile([&](Pass& pass) {
     const AttentionTile& tile = pass.tile();
-    const bool stores = scores_of(tile) <= most_stored_scores;
+    const bool stores = pass.scores() <= most_stored_scores;
     const Lanes queries = pass.queries_times(g.x_operand);
     const Lanes stored = stores ? pass.array(tile.keys.size()) : Lanes();
     const Lanes weights = stores ? pass.array(chunks_of(tile.keys.size())) : Lanes();

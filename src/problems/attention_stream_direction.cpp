@@ -72,6 +72,19 @@ void AttentionStream<Real>::direction_over_tile(Pass& pass, const Direction& d, 
   residual += by_dy;
 }
 
+// The tile's rows of dC Yᵀ + C Y′ᵀ in lanes: dG = (dC Yᵀ + C Y′ᵀ) A₃ᵀ.
+template <class Real>
+typename AttentionStream<Real>::Lanes AttentionStream<Real>::d_residual_by_values(
+    Pass& pass, const Direction& d, const AttentionDirection& out) const {
+  const AttentionTile& tile = pass.tile();
+  Matrix sum(tile.queries.size(), data_.value_width());
+  Matrix part(sum.rows(), sum.cols());
+  multiply_rows(query_rows(out.residual, tile), d.y_transposed, sum);
+  multiply_rows(query_rows(d.at.residual, tile), d.dy_transposed, part);
+  sum += part;
+  return pass.packed_own(sum);
+}
+
 // dP = F∘(dG − u + (Z′ − r)∘(G − s)) with s = rowsum(F∘G) = ⟨o, c⟩ and u = rowsum(F∘dG) + rowsum(dF∘G) =
 // ⟨o, dC⟩ + ⟨c, T Y′⟩ + ⟨dT Y, c⟩ = ⟨o + c, dC⟩, row by row; o = c + b.
 template <class Real>
@@ -80,7 +93,8 @@ void AttentionStream<Real>::direction_back_over_tile(Pass& pass, const Direction
   const auto& kernels = pass.kernels();
   const Index first_row = pass.tile().queries.begin;
   const Lanes residual = pass.packed(d.at.residual);
-  const Lanes d_residual = pass.packed(out.residual);
+  const Lanes d_residual = d.through_values ? Lanes() : pass.packed(out.residual);
+  const Lanes by_values = d.through_values ? d_residual_by_values(pass, d, out) : Lanes();
   const Lanes r = pass.per_row([&](Index j) { return out.logit_mean[first_row + j]; });
   const Lanes s = pass.per_row([&](Index j) {
     const auto c = d.at.residual.row(first_row + j);
@@ -97,8 +111,12 @@ void AttentionStream<Real>::direction_back_over_tile(Pass& pass, const Direction
     const LaneBlock& block = *chunk.block;
     if (!computed) logits.compute(chunk);
     pass.dots(chunk, d.outputs_operand, residual, g.of(block));
-    pass.dots(chunk, d.outputs_operand, d_residual, dg.of(block));
-    if (d.changes_y) pass.dots(chunk, d.d_outputs_operand, residual, dg.of(block), true);
+    if (d.through_values) {
+      pass.dots(chunk, operands_.values(), by_values, dg.of(block));
+    } else {
+      pass.dots(chunk, d.outputs_operand, d_residual, dg.of(block));
+      if (d.changes_y) pass.dots(chunk, d.d_outputs_operand, residual, dg.of(block), true);
+    }
     kernels.backward_direction(block.vectors, chunk.count, logits.f(chunk), logits.z(chunk), g.of(block),
                                u.of(block), r.of(block), s.of(block), dg.of(block));
     pass.add_mix(chunk, operands_.keys, dg.of(block), sum);
@@ -135,7 +153,7 @@ AttentionDirection AttentionStream<Real>::direction_and_back(const Matrix& x, co
   AttentionDirection out = empty_direction();
   for_each_tile([&](Pass& pass) {
     const Index keys = pass.tile().keys.size();
-    const bool stores = 2 * scores_of(pass.tile()) <= most_stored_scores;
+    const bool stores = 2 * pass.scores() <= most_stored_scores;
     const Lanes f = stores ? pass.array(keys) : Lanes();
     const Lanes z = stores ? pass.array(keys) : Lanes();
     const TileLogits logits(pass, operands_, d, f, z);

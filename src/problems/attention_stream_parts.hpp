@@ -8,10 +8,6 @@
 
 namespace attnewton {
 
-inline Index scores_of(const AttentionTile& tile) {
-  return tile.queries.size() * tile.keys.size();
-}
-
 template <class Real>
 struct AttentionStream<Real>::Gradient {
   Gradient(const AttentionData& data, const Matrix& x, const Matrix& y)
@@ -39,8 +35,11 @@ struct AttentionStream<Real>::Direction : Gradient {
         scaled_dx(data.scale * dx),
         dx_operand(scaled_dx),
         changes_y(!dy.isZero(0)),
-        d_outputs(changes_y ? product_by_rows(data.values(), dy) : Matrix()),
-        d_outputs_operand(d_outputs) {}
+        through_values(changes_y && y.rows() < 2 * y.cols()),
+        d_outputs(changes_y && !through_values ? product_by_rows(data.values(), dy) : Matrix()),
+        d_outputs_operand(d_outputs),
+        y_transposed(through_values ? y.transpose() : Matrix()),
+        dy_transposed(through_values ? dy.transpose() : Matrix()) {}
 
   const Matrix& y;
   const Matrix& dy;
@@ -48,8 +47,11 @@ struct AttentionStream<Real>::Direction : Gradient {
   Matrix scaled_dx;
   Operand<Real> dx_operand;
   bool changes_y;
-  Matrix d_outputs;  // A₃Y′
+  bool through_values;  // dG from A₃ and dC Yᵀ + C Y′ᵀ: one product of width d₃ in place of two of width e
+  Matrix d_outputs;  // else: A₃Y′
   Operand<Real> d_outputs_operand;
+  Matrix y_transposed;
+  Matrix dy_transposed;
 };
 
 template <class Real>

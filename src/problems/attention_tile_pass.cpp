@@ -36,10 +36,15 @@ LaneChunk AttentionTilePass<Real>::chunk_of(const LaneBlock& block, Index first)
 
 template <class Real>
 LaneArray<Real> AttentionTilePass<Real>::packed(const Matrix& rows) {
+  return packed_rows(rows, tile_.queries.begin);
+}
+
+template <class Real>
+LaneArray<Real> AttentionTilePass<Real>::packed_rows(const Matrix& rows, Index first) {
   LaneArray<Real> lanes = array(rows.cols());
   for (const LaneBlock& block : blocks_) {
-    kernels_.pack(block.vectors, block.rows, rows.cols(),
-                  rows.row(tile_.queries.begin + block.first_row).data(), rows.cols(), lanes.of(block));
+    kernels_.pack(block.vectors, block.rows, rows.cols(), rows.row(first + block.first_row).data(),
+                  rows.cols(), lanes.of(block));
   }
   return lanes;
 }

@@ -23,7 +23,7 @@ struct AttentionCase {
 
 enum class AttentionKernel { gradient, hessian_vector, assembly };
 
-/// The least work of a kernel in this case. Local.
+/// The counted work of a kernel in this case. Local.
 OperationCount operations_of(AttentionKernel kernel, const AttentionCase& bench_case);
 
 /// Bytes that a rank of `ranks` needs to time a kernel: an estimate, good to a few tens of percent. Local.

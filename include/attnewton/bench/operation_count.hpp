@@ -1,4 +1,4 @@
-// The least work that each attention kernel takes: what its speed is measured by.
+// The work of each attention kernel by its formulas: what its speed is measured by.
 #pragma once
 
 #include "attnewton/core/types.hpp"
@@ -29,15 +29,17 @@ struct OperationCount {
 /// Σ L² without a mask, Σ L(L+1)/2 with a causal one. O(1).
 double visible_scores(Index rows, Index sequence_length, bool causal);
 
-/// Loss and gradient in one pass. Multiply–adds over scores: V(2d₂ + d₃ + e), for S, T = F A₃, G and P A₂.
+/// Loss and gradient in one pass. Multiply–adds over scores: V(2d₂ + d₃ +
+/// min(d₃, e)), for S, T = F A₃, G (from A₃Y and C, or from A₃ and C Yᵀ) and P A₂.
 /// Thin ones: n d₁d₂ for A₁X, m d₃e for A₃Y, n d₃e for T Y, n d₁d₂ for A₁ᵀ(PA₂), n d₃e for TᵀC.
 /// Projected variables: Y is known only after a pass over all scores, so S is made twice, 1·V d₂ more; and
 /// K_y = TᵀT (half of it, n d₃(d₃+1)/2) and TᵀB (n d₃e) take the place of TᵀC.
 OperationCount gradient_operations(const AttentionSize& size, AttentionVariables variables);
 
-/// Hessian–vector product at a point whose T and C are there. Multiply–adds over scores: V(3d₂ + d₃ + 3e),
-/// for S, Z′, dT = dF A₃, G, dG (dC hᵀ and C dhᵀ) and dP A₂. Thin ones: 2 n d₁d₂ for A₁X and A₁X′, 2 m d₃e
-/// for A₃Y and A₃Y′, 2 n d₃e for dC = dT Y + T Y′, n d₁d₂ for A₁ᵀ(dP A₂), 2 n d₃e for dTᵀC + TᵀdC.
+/// Hessian–vector product at a point whose T and C are there. Multiply–adds over scores: V(3d₂ + d₃ +
+/// min(d₃, e) + min(d₃, 2e)), for S, Z′, dT = dF A₃, G, dG and dP A₂. dG is (dC Yᵀ + C Y′ᵀ) A₃ᵀ where d₃ <
+/// 2e, else dC (A₃Y)ᵀ + C (A₃Y′)ᵀ. Thin ones: 2 n d₁d₂ for A₁X and A₁X′, m d₃e for A₃Y, 2 n d₃e for dC Yᵀ and
+/// C Y′ᵀ or m d₃e for A₃Y′, 2 n d₃e for dC = dT Y + T Y′, n d₁d₂ for A₁ᵀ(dP A₂), 2 n d₃e for dTᵀC + TᵀdC.
 /// Projected variables: Y′ is known only after dT of all rows, so S and Z′ are made twice, 2·V d₂ more; dT
 /// does not depend on Y′ and is kept. Solving with K_y's factor, d₃²e, is not counted.
 OperationCount hessian_vector_operations(const AttentionSize& size, AttentionVariables variables);

@@ -8,7 +8,7 @@
 
 namespace attnewton {
 
-/// Seconds of each repetition, the same on every rank: the slowest rank's, from a barrier on.
+/// Seconds of each repetition, the same on every rank: from one barrier to the next.
 struct Repetitions {
   std::vector<double> seconds;
 
@@ -23,7 +23,8 @@ struct RepetitionRule {
   Index usual = 5;               ///< at least so many …
   double usual_seconds = 1;      ///< … and for at least so long,
   Index fewest = 3;              ///< but so many are enough
-  double patience_seconds = 10;  ///< once they took so long
+  double patience_seconds = 10;  ///< once they took so long;
+  Index most = 2000;             ///< never more than so many
 
   /// Whether `count` repetitions that took `seconds` in all are enough.
   bool is_met(Index count, double seconds) const;

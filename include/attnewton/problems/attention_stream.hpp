@@ -74,6 +74,7 @@ class AttentionStream {
                       const Lanes& weights, const AttentionForward& at, Matrix& pulled_back) const;
   void direction_over_tile(Pass& pass, const Direction& d, const TileLogits& logits,
                            AttentionDirection& out) const;
+  Lanes d_residual_by_values(Pass& pass, const Direction& d, const AttentionDirection& out) const;
   void direction_back_over_tile(Pass& pass, const Direction& d, const TileLogits& logits, bool computed,
                                 AttentionDirection& out) const;
   AttentionDirection empty_direction() const;

@@ -67,11 +67,14 @@ class AttentionTilePass {
     return {scratch_.template take<T>(rows * total_lanes(blocks_)), rows};
   }
 
-  /// What of the chunk of keys that begins with `first` the block sees; nothing if its count is not positive.
-  LaneChunk chunk_of(const LaneBlock& block, Index first) const;
-  /// `count` numbers, uninitialised, likewise.
+  /// `count` uninitialised numbers, likewise.
   Real* numbers(Index count) { return scratch_.template take<Real>(count); }
 
+  /// Scores of all the tile's keys and lanes, unused ones included.
+  Index scores() const { return total_lanes(blocks_) * tile_.keys.size(); }
+
+  /// What of the chunk of keys that begins with `first` the block sees; nothing if its count is not positive.
+  LaneChunk chunk_of(const LaneBlock& block, Index first) const;
   /// Calls f(LaneChunk) for every chunk of keys, block by block, masked ones left out.
   template <class F>
   void for_each_chunk(F&& f) const {
@@ -85,6 +88,8 @@ class AttentionTilePass {
 
   /// The tile's rows of a row-major local matrix (rows of A₁, C, …), in lanes.
   LaneArray<Real> packed(const Matrix& rows);
+  /// Those of a matrix that holds the tile's rows alone.
+  LaneArray<Real> packed_own(const Matrix& rows) { return packed_rows(rows, 0); }
   /// (A₁ X)ᵀ of the tile's rows, d₂ × lanes; `x` is d₁ × d₂. rows·d₁·d₂ multiply–adds.
   LaneArray<Real> queries_times(const Operand<Real>& x);
   /// A number a query row, in lanes (0 in unused ones); `of(j)` for the tile's row j.
@@ -123,6 +128,7 @@ class AttentionTilePass {
                    const LaneArray<Real>& stored = {}, const LaneArray<Real>& weights = {});
 
  private:
+  LaneArray<Real> packed_rows(const Matrix& rows, Index first);
   const TileKernels<Real>& kernels_;
   const AttentionData& data_;
   const AttentionOperands<Real>& operands_;

@@ -228,7 +228,7 @@ def draw_shares(rows, machine, path):
     highest = max(100 * row["share_of_dgemm"] for panel in shown for row in panel[3])
     script = head.format(size=f"{540 * len(shown) + 60},660", font=12)
     script += f"""set multiplot layout 1,{len(shown)} \\
-title "Share of dgemm's speed, on the least operation count" font ",16"
+title "Share of dgemm's speed, on the counted operations" font ",16"
 set logscale x 2
 set yrange [0:{max(100, highest) * 1.04}]
 set format y "%.0f %%"

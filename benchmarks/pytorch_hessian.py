@@ -44,9 +44,9 @@ def choose(torch, shape, args):
 
     def seconds(peer, form):
         # The first evaluation after a start also loads and allocates.
-        reply = hessian_of(peer, form, shape, 2, args.time_limit)
+        reply = hessian_of(peer, form, shape, 3, args.time_limit)
         norms.append(reply["norm"])
-        return reply["seconds"][-1]
+        return min(reply["seconds"][1:])
 
     forms = torch.about["hessian_forms"]
     times, failures = torch.try_forms(forms, seconds)
@@ -59,14 +59,15 @@ def choose(torch, shape, args):
 
 def again(torch, variant, shape, args):
     try:
-        return hessian_of(*variant, shape, 1, args.time_limit)["seconds"][0]
+        # The first one finds caches that our program has filled.
+        return median(hessian_of(*variant, shape, 1 + args.repetitions, args.time_limit)["seconds"][1:])
     except PeerError as error:
         fail(f"PyTorch {torch.name}, {variant[1]} at {shape} ran once, and then not: {error}")
 
 
 def measure(shape, peers, args):
     choices = {torch: choose(torch, shape, args) for torch in peers}
-    ours, theirs = [], {}
+    ours, dgemm, theirs = [], [], {}
     for _ in range(args.rounds):
         for torch, (chosen, _) in choices.items():
             for kind, variant in chosen.items():
@@ -74,9 +75,11 @@ def measure(shape, peers, args):
                     theirs.setdefault((torch, kind), []).append(again(torch, variant, shape, args))
         row, report = run_bench(args.program, "assembly", shape, args.threads, ["--variables", "joint"])
         ours.append(row["seconds"])
+        dgemm.append(report["dgemm_gflops"])
     result = {**vars(shape), "mask": shape.mask, "threads": args.threads, "operations": row["operations"]}
     result |= {"unknowns": 2 * shape.d**2, "blas": report["provenance"]["blas"]}
-    result["attnewton"] = {"seconds": median(ours), "share_of_dgemm": row["share_of_dgemm"]}
+    share = row["operations"] / median(ours) / (median(dgemm) * 1e9)
+    result["attnewton"] = {"seconds": median(ours), "share_of_dgemm": share}
     result["peers"] = []
     for (torch, kind), seconds in theirs.items():
         entry = torch.described(kind, choices[torch][0][kind]) | {"seconds": median(seconds)}
@@ -151,7 +154,8 @@ def main():
     parser.add_argument("--shapes", nargs="+", default=default_shapes, metavar="N,D[,SEQUENCE][,causal]")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--time-limit", type=float, default=60, help="seconds for two of PyTorch's Hessians")
+    parser.add_argument("--time-limit", type=float, default=60, help="seconds for a round of PyTorch's Hessians")
+    parser.add_argument("--repetitions", type=int, default=3, help="of PyTorch's in each round")
     parser.add_argument("--memory-limit", type=float, default=8, help="GiB of data for a PyTorch")
     parser.add_argument(
         "--python", nargs="+", default=["/usr/bin/python3"], help="one for each PyTorch to compare"

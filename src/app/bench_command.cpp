@@ -77,11 +77,18 @@ ExitCode BenchCommand::run(const Communicator& comm, const std::string& command_
 
   BenchRun bench(comm, options_);
   bench.measure_machine();
-  for (const AttentionCase& point : grid_of(options_)) bench.measure_case(point);
+  const auto write_so_far = [&] {
+    report.machine = bench.machine();
+    report.kernels = bench.rows();
+    write(comm, report);
+  };
+  write_so_far();
+  for (const AttentionCase& point : grid_of(options_)) {
+    bench.measure_case(point);
+    write_so_far();  // what was measured stays, whatever comes
+  }
   bench.finish();
-  report.machine = bench.machine();
-  report.kernels = bench.rows();
-  write(comm, report);
+  write_so_far();
   return ExitCode::success;
 }
 

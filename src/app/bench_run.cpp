@@ -124,7 +124,7 @@ void BenchRun::measure_case(const AttentionCase& point) {
   Index bytes = 0;
   for (const auto& [asked, kernel] : kernels)
     bytes = std::max(bytes, memory_bytes_of(kernel, point, comm_.size()));
-  check_memory(comm_, bytes);
+  check_memory(comm_, bytes + dgemm_memory_bytes(options_.dgemm_side));
   try {
     const AttentionBench bench(comm_, point);
     for (const auto& [asked, kernel] : kernels) measure_kernel(kernel, point, bench);

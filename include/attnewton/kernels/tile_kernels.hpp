@@ -50,7 +50,7 @@ struct TileKernels {
   /// `sum` those of the keys before (−∞ and 0 at first); lane i sees the first first_visible + i of these
   /// keys, or all when first_visible ≥ count. On return scores = exp(logit − maximum), 0 where masked,
   /// `maximum` is the new one, `rescale` = exp(old maximum − new), and sum ← sum·rescale + Σ scores. Returns
-  /// whether any maximum changed. The first keys of a row must hold one that its lane sees.
+  /// whether any maximum changed. A lane that has seen no key has maximum −∞ and sum 0.
   bool (*softmax)(Size vectors, Size count, Size first_visible, Real* scores, Real* maximum, double* sum,
                   double* rescale);
 

@@ -14,7 +14,7 @@ namespace attnewton {
 /// bench.json.
 struct KernelRow {
   std::string kernel;           ///< as --kernel names it
-  std::string precision;        ///< "double" or "float"
+  std::string precision;        ///< "double", "mixed" (attention) or "float" (exp)
   Index n = 0;                  ///< rows; of dgemm the side; of exp the exponentials of a repetition
   Index d = 0;                  ///< width of the inputs; of dgemm the side; of exp 1
   Index output_width = 0;       ///< e

@@ -62,6 +62,7 @@ void reserve_blas_buffers(int threads) {
   if (room == MAP_FAILED) throw std::bad_alloc();
   munmap(room, bytes);
   std::vector<void*> buffers;
+  buffers.reserve(static_cast<std::size_t>(threads));
   for (int i = 0; i < threads; ++i) buffers.push_back(take(0));
   for (void* buffer : buffers) give_back(buffer);  // they stay with OpenBLAS
 }

@@ -157,5 +157,27 @@ TEST_F(Csv, FilesWithoutRows) {
   expect_rows_refused("a,b", ": ", "no rows below its header");
 }
 
+// Whatever a byte is changed to, the file is read or refused by name, on all ranks alike.
+TEST_F(Csv, NoChangeOfAByteCrashes) {
+  const std::string text = "\"a b\",c\r\n1,2.5\n-3e2,4\n\n# x\n5,6";
+  Index accepted = 0;
+  for (std::size_t place = 0; place < text.size(); ++place) {
+    for (const char other : {'\n', '\r', '"', ',', ';', '\t', '#', '7', 'n', '\xef', '\0'}) {
+      std::string changed = text;
+      changed[place] = other;
+      put(changed);
+      try {
+        const CsvTable table = read_csv_share(comm(), path());
+        EXPECT_TRUE(table.rows.allFinite());
+        ++accepted;
+      } catch (const DataError& error) {
+        EXPECT_EQ(std::string(error.what()).rfind(path() + ":", 0), 0U) << error.what();
+      }
+    }
+  }
+  EXPECT_EQ(comm().sum(accepted), accepted * comm().size());
+  EXPECT_GT(accepted, 20);
+}
+
 }  // namespace
 }  // namespace attnewton

@@ -95,5 +95,28 @@ TEST_F(Libsvm, FilesWithoutRows) {
   expect_rows_refused("# only\n\n", ": ", "holds no rows");
 }
 
+// Whatever a byte is changed to, the file is read or refused by name; what is read makes sense.
+TEST_F(Libsvm, NoChangeOfAByteCrashes) {
+  const std::string text = "+1 1:.5 3:2 # x\r\n-1 qid:7 2:3\n0 3:1e2 14:5";
+  Index accepted = 0;
+  for (std::size_t place = 0; place < text.size(); ++place) {
+    for (const char other : {'\n', ' ', ':', '#', '0', '9', '-', 'e', '\xff', '\0'}) {
+      std::string changed = text;
+      changed[place] = other;
+      put(changed);
+      try {
+        const LibsvmRows share = read_libsvm_share(comm(), path());
+        for (const Index column : share.rows.column_indices) EXPECT_LT(column, share.rows.columns);
+        EXPECT_EQ(share.rows.offsets.back(), share.rows.entries());
+        ++accepted;
+      } catch (const DataError& error) {
+        EXPECT_EQ(std::string(error.what()).rfind(path() + ":", 0), 0U) << error.what();
+      }
+    }
+  }
+  EXPECT_EQ(comm().sum(accepted), accepted * comm().size());
+  EXPECT_GT(accepted, 20);
+}
+
 }  // namespace
 }  // namespace attnewton

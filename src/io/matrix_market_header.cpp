@@ -58,10 +58,11 @@ Index take_size(std::string_view& rest, std::string_view what, Index least) {
 
 // Entries that an array file holds; -1 if 64 bits do not hold their number.
 Index array_entries(const MatrixMarketHeader& header) {
-  Index twice = 0;
-  const Index first = header.symmetric ? header.rows + 1 : header.columns;
-  if (header.rows > (Index{1} << 62) || __builtin_mul_overflow(header.rows, first, &twice)) return -1;
-  return header.symmetric ? twice / 2 : twice;
+  Index entries = 0;
+  if (header.rows > (Index{1} << 62)) return -1;
+  const Index factor = header.symmetric ? header.rows + 1 : header.columns;
+  if (__builtin_mul_overflow(header.rows, factor, &entries)) return -1;
+  return header.symmetric ? entries / 2 : entries;
 }
 
 void require_square(std::string_view line, const MatrixMarketHeader& header) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/kernels/thin_product.hpp"
 #include "attnewton/linalg/blas.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
@@ -11,8 +12,8 @@ namespace {
 
 // Numbers in a panel, if it has more than one block row: 32 MiB.
 constexpr Index panel_entries = Index{1} << 22;
-// Rows of A that a product takes at once: what they hold of two blocks' columns stays in the cache.
-constexpr Index rows_at_once = 512;
+// Rows of A that a product takes at once: what they hold of a block's columns stays in the cache.
+constexpr Index rows_at_once = 256;
 // Tasks that a panel is split into at least, if A has rows enough: each sums the rows of one group.
 constexpr Index fewest_tasks = 64;
 constexpr Index fewest_rows_of_group = 2048;
@@ -23,40 +24,46 @@ Index blocks_of(Index total, Index block) {
   return (total + block - 1) / block;
 }
 
-// Side of the square blocks that the lower triangle is made of: small enough to leave out most of the upper
-// one, large enough for dgemm's speed.
-Index block_side(Index columns) {
-  constexpr Index smallest = 64;
-  constexpr Index largest = 256;
-  constexpr Index granule = 16;
-  return std::clamp(blocks_of(columns, 8 * granule) * granule, smallest, largest);
+// The lower triangle is made of blocks of so many rows and columns at most: low, so that little of the upper
+// triangle is computed (half a block's rows), and wide, which is what thin products are fastest at.
+Index block_height(Index columns) {
+  constexpr Index smallest = 16;
+  constexpr Index largest = 64;
+  return std::clamp(blocks_of(columns, 2 * smallest) * smallest, smallest, largest);
 }
+constexpr Index block_width = 512;
 
 // A block of the panel: its rows and columns in the Gram matrix.
-struct Block {
+struct LowerBlock {
   Range rows;
   Range columns;
 };
 
-std::vector<Block> lower_blocks(Range rows, Index side) {
-  std::vector<Block> blocks;
-  for (Index row = rows.begin; row < rows.end; row += side) {
-    const Range block_rows{row, std::min(row + side, rows.end)};
-    for (Index column = 0; column < block_rows.end; column += side)
-      blocks.push_back({block_rows, {column, std::min(column + side, block_rows.end)}});
+std::vector<LowerBlock> lower_blocks(Range rows, Index height) {
+  std::vector<LowerBlock> blocks;
+  for (Index row = rows.begin; row < rows.end; row += height) {
+    const Range block_rows{row, std::min(row + height, rows.end)};
+    for (Index column = 0; column < block_rows.end; column += block_width)
+      blocks.push_back({block_rows, {column, std::min(column + block_width, block_rows.end)}});
   }
   return blocks;
 }
 
 // C = Σ over `rows` of A of their weighted products, C being a block of the Gram matrix.
-void sum_block(const Matrix& a, const Vector& weights, Range rows, const Block& block, MatrixRef c) {
-  Matrix scaled(std::min(rows_at_once, rows.size()), block.rows.size());
+void sum_block(const Matrix& a, const Vector& weights, Range rows, const LowerBlock& block, MatrixRef c) {
+  const Index height = block.rows.size();
+  const Index width = block.columns.size();
+  Matrix scaled(std::min(rows_at_once, rows.size()), height);
+  Matrix term(height, width);
+  c.setZero();
   for (Index row = rows.begin; row < rows.end; row += rows_at_once) {
     const Index count = std::min(rows_at_once, rows.end - row);
     scaled.topRows(count) =
-        weights.segment(row, count).asDiagonal() * a.block(row, block.rows.begin, count, block.rows.size());
-    gemm(Transpose::yes, Transpose::no, 1, scaled.topRows(count),
-         a.block(row, block.columns.begin, count, block.columns.size()), row == rows.begin ? 0 : 1, c);
+        weights.segment(row, count).asDiagonal() * a.block(row, block.rows.begin, count, height);
+    thin_transpose_product({scaled.data(), count, height, height},
+                           {&a(row, block.columns.begin), count, width, a.cols()},
+                           {term.data(), height, width, width});
+    c += term;
   }
 }
 
@@ -80,9 +87,8 @@ WeightedGram::WeightedGram(const RowMatrix& a) : a_(a) {
 }
 
 Index WeightedGram::panel_rows() const {
-  const Index columns = a_.columns();
-  const Index side = block_side(columns);
-  return std::max(side, panel_entries / columns / side * side);
+  const Index height = block_height(a_.columns());
+  return std::max(height, panel_entries / a_.columns() / height * height);
 }
 
 Matrix WeightedGram::panel(Range rows, const Vector& weights) const {
@@ -94,7 +100,7 @@ Matrix WeightedGram::panel(Range rows, const Vector& weights) const {
 // Few blocks: groups of A's rows are summed side by side, then group after group.
 Matrix WeightedGram::dense_panel(Range rows, const Vector& weights) const {
   const Matrix& a = a_.dense();
-  const std::vector<Block> blocks = lower_blocks(rows, block_side(a.cols()));
+  const std::vector<LowerBlock> blocks = lower_blocks(rows, block_height(a.cols()));
   const auto block_count = static_cast<Index>(blocks.size());
   Matrix panel = Matrix::Zero(rows.size(), rows.end);
   if (a.rows() == 0 || block_count == 0) return panel;
@@ -106,7 +112,7 @@ Matrix WeightedGram::dense_panel(Range rows, const Vector& weights) const {
 
   for_each_task(groups * block_count, [&](Index task) {
     const Index group = task / block_count;
-    const Block& block = blocks[static_cast<std::size_t>(task % block_count)];
+    const LowerBlock& block = blocks[static_cast<std::size_t>(task % block_count)];
     const Range summed{group * rows_of_group, std::min(a.rows(), (group + 1) * rows_of_group)};
     Matrix& sums = group == 0 ? panel : others;
     const Index first = group == 0 ? 0 : (group - 1) * rows.size();

@@ -9,9 +9,8 @@ namespace attnewton {
 
 /// H = Aᵀ(diag(δ) + W²)A + κ g gᵀ − g mᵀ − m gᵀ + λI with g = Aᵀg̃, m = Aᵀs. Panels of rows of the Gram
 /// matrix go to the owners of H's tiles while the next ones are being added up. Memory per rank besides its
-/// share of H: a few panels of some tens of MiB. Cost n d² flops and an eighth or so more (dense; half of a
-/// full product) or Σ nnz_row² (sparse; A is never made dense), shared out by rows, and 8·entries for the
-/// rank-2 part.
+/// share of H: a few panels of some tens of MiB. Cost n d (d + 64) flops (dense; half of a full product) or
+/// Σ nnz_row² (sparse; A is never made dense), shared out by rows, and 4·entries for the rank-2 part.
 class RegressionHessian : public HessianModel {
  public:
   /// `problem` must outlive this. Local, O(entries) for sparse rows.

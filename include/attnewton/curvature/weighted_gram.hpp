@@ -18,8 +18,7 @@ class WeightedGram {
 
   /// Rows `rows` of the Gram matrix's lower triangle, columns [0, rows.end); to the right of the diagonal
   /// stands what is of no use. `weights` has an entry a row of A, of any sign. All panels together cost
-  /// n d (d + 1) flops and an eighth or so more (dense; more below some 64 columns), Σ nnz_row² flops
-  /// (sparse). Memory a few panels.
+  /// n d (d + 64) flops at most (dense), Σ nnz_row² flops (sparse). Memory a few panels.
   Matrix panel(Range rows, const Vector& weights) const;
 
  private:

@@ -107,11 +107,10 @@ Vector positive_point(Index unknowns, std::uint64_t seed) {
 }
 
 Range regression_rows(Index rows, int ranks, int rank) {
-  if (ranks == 1) return {0, rows};
-  const Index holders = ranks - 1;
-  const Index before = rank == 0 ? 0 : rank - 1 + (rank == 1 ? 1 : 0);
-  const Index after = rank == 0 ? 1 : before + (rank == 1 ? 0 : 1);
-  return {rows * before / holders, rows * after / holders};
+  const bool one_is_empty = ranks > 2;
+  const Index holders = one_is_empty ? ranks - 1 : ranks;
+  const auto before = [&](int r) { return rows * (one_is_empty && r > 1 ? r - 1 : r) / holders; };
+  return {before(rank), before(rank + 1)};
 }
 
 CompressedRows compress(const Matrix& a) {

@@ -33,7 +33,7 @@ std::vector<WholeRegression> test_regressions();
 /// An x > 0 of moderate size, the same on every rank.
 Vector positive_point(Index unknowns, std::uint64_t seed);
 
-/// The rows of `rank`: rank 1 has none, the others share them.
+/// The rows of `rank`: of three ranks or more rank 1 has none, the others share them.
 Range regression_rows(Index rows, int ranks, int rank);
 
 /// The non-zero entries of rows.

@@ -19,6 +19,10 @@ constexpr Index fewest_tasks = 64;
 constexpr Index fewest_rows_of_group = 2048;
 // Entries of a column of A beyond which their rows are added up in several tasks.
 constexpr Index entries_a_task = 16384;
+// How far ahead rows of A are fetched into the cache, and how many of their numbers at most.
+constexpr Index entries_ahead = 4;
+constexpr Index most_fetched = 256;
+constexpr Index numbers_a_line = 8;
 
 Index blocks_of(Index total, Index block) {
   return (total + block - 1) / block;
@@ -128,10 +132,23 @@ Matrix WeightedGram::dense_panel(Range rows, const Vector& weights) const {
   return panel;
 }
 
+// Asks for the beginning of an entry's row: the rows of a column lie far apart in memory.
+void WeightedGram::fetch_ahead(Index e, Index end) const {
+  if (e >= end) return;
+  const CompressedRows& a = a_.sparse();
+  const Entry& entry = by_column_[static_cast<std::size_t>(e)];
+  const Index begin = a.entries_of(entry.row).begin;
+  for (Index k = begin; k <= std::min(entry.position, begin + most_fetched); k += numbers_a_line) {
+    __builtin_prefetch(&a.indices[static_cast<std::size_t>(k)]);
+    __builtin_prefetch(&a.values[static_cast<std::size_t>(k)]);
+  }
+}
+
 // sum += the rows of A that `entries` of one column stand in, up to that column, times weight and entry.
 void WeightedGram::add_sparse_row(Range entries, const Vector& weights, double* sum) const {
   const CompressedRows& a = a_.sparse();
   for (Index e = entries.begin; e < entries.end; ++e) {
+    fetch_ahead(e + entries_ahead, entries.end);
     const Entry& entry = by_column_[static_cast<std::size_t>(e)];
     const double factor = weights[entry.row] * a.value(entry.position);
     const Index begin = a.entries_of(entry.row).begin;

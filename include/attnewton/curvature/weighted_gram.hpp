@@ -29,6 +29,7 @@ class WeightedGram {
 
   Matrix dense_panel(Range rows, const Vector& weights) const;
   Matrix sparse_panel(Range rows, const Vector& weights) const;
+  void fetch_ahead(Index e, Index end) const;
   void add_sparse_row(Range entries, const Vector& weights, double* sum) const;
 
   const RowMatrix& a_;

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "attnewton/io/sparse_rows.hpp"
+#include "attnewton/linalg/sparse_rows.hpp"
 #include "attnewton/parallel/communicator.hpp"
 
 #include "support/temporary_folder.hpp"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "attnewton/io/sparse_rows.hpp"
+#include "attnewton/linalg/sparse_rows.hpp"
 #include "attnewton/parallel/communicator.hpp"
 
 namespace attnewton {

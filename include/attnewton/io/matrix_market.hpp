@@ -5,7 +5,7 @@
 #include <string>
 #include <variant>
 
-#include "attnewton/io/sparse_rows.hpp"
+#include "attnewton/linalg/sparse_rows.hpp"
 #include "attnewton/parallel/communicator.hpp"
 
 namespace attnewton {

@@ -1,0 +1,50 @@
+// Small regressions on one vector held whole by every rank, for tests: their shares as the product takes
+// them, and their objective written out plainly for double or hyper-dual numbers, sharing no code with the
+// product.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "attnewton/problems/regression.hpp"
+
+#include "support/hyper_dual.hpp"
+
+namespace attnewton::testing_support {
+
+/// A regression with all its rows.
+struct WholeRegression {
+  Matrix a;
+  Vector b;
+  Vector weights = {};  ///< empty: none
+  LinkFunction link = {};
+  Normalisation normalisation = Normalisation::softmax;
+  double ridge = 0;
+
+  std::string name() const;
+};
+
+enum class Storage { dense, sparse };
+
+/// Every link (powers 2, 0.5 and −1.5) with every normalisation, each with weights or a ridge or both or
+/// neither; n = 23, d = 5, A without negative entries and half of them 0, so that A x > 0 for x > 0.
+std::vector<WholeRegression> test_regressions();
+
+/// An x > 0 of moderate size, the same on every rank.
+Vector positive_point(Index unknowns, std::uint64_t seed);
+
+/// The rows of `rank`: of three ranks or more rank 1 has none, the others share them.
+Range regression_rows(Index rows, int ranks, int rank);
+
+/// The non-zero entries of rows.
+SparseRows compress(const Matrix& a);
+
+/// This rank's share as the product takes it.
+RegressionData regression_data(const Communicator& comm, const WholeRegression& whole, Storage storage);
+RegressionOptions regression_options(const Communicator& comm, const WholeRegression& whole);
+RegressionProblem regression_problem(const Communicator& comm, const WholeRegression& whole, Storage storage);
+
+/// L, its gradient and its Hessian, from the definition of L alone.
+SecondOrder regression_oracle(const WholeRegression& whole, const Vector& x);
+
+}  // namespace attnewton::testing_support

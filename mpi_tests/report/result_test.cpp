@@ -81,8 +81,8 @@ TEST(Result, TimingIsATreeWithMinMeanAndMax) {
 TEST(Result, ReferenceIsThereOnlyWhenCompared) {
   SolveResult result = example();
   EXPECT_FALSE(Json::parse(result_json(result)).contains("reference"));
-  result.reference =
-      ReferenceErrors{.x_error = 1, .x_error_seen = 2, .logit_error = 3, .y_error = 4, .y_error_seen = 5};
+  result.reference = ReferenceReport{
+      {{"x_error", 1}, {"x_error_seen", 2}, {"logit_error", 3}, {"y_error", 4}, {"y_error_seen", 5}}, ""};
   const Json reference = Json::parse(result_json(result))["reference"];
   EXPECT_EQ(reference["x_error"], 1.0);
   EXPECT_EQ(reference["x_error_seen"], 2.0);

@@ -69,7 +69,7 @@ std::vector<Index> read_offsets(const std::string& path, const char* name, const
   return offsets;
 }
 
-std::vector<SequenceRows> read_sequences(const AttentionInputOptions& options, const NpyFile& a1,
+std::vector<SequenceRows> read_sequences(const ProblemOptions& options, const NpyFile& a1,
                                          const NpyFile& a2) {
   std::vector<Index> queries = {0, a1.rows()};
   std::vector<Index> keys = {0, a2.rows()};
@@ -95,7 +95,7 @@ void check_causal(const std::vector<SequenceRows>& sequences, const AttentionFil
   }
 }
 
-std::optional<NpyFile> open_weights(const AttentionInputOptions& options, const AttentionFiles& files) {
+std::optional<NpyFile> open_weights(const ProblemOptions& options, const AttentionFiles& files) {
   if (options.weights.empty() || parse_number(options.weights)) return std::nullopt;
   const NpyFile weights = open_matrix("w", options.weights);
   if (weights.columns() != 1)
@@ -105,7 +105,7 @@ std::optional<NpyFile> open_weights(const AttentionInputOptions& options, const 
   return weights;
 }
 
-AttentionFiles open_files(const AttentionInputOptions& options) {
+AttentionFiles open_files(const ProblemOptions& options) {
   AttentionFiles files;
   files.a1 = open_matrix("A1", options.a1);
   files.a2 = options.a2.empty() ? files.a1 : open_matrix("A2", options.a2);
@@ -139,7 +139,7 @@ Vector read_weight_rows(const NpyFile& file, Range rows) {
   return weights.col(0);
 }
 
-RegulariserOptions read_regulariser(const AttentionInputOptions& options, const AttentionFiles& files,
+RegulariserOptions read_regulariser(const ProblemOptions& options, const AttentionFiles& files,
                                     const AttentionShare& share) {
   RegulariserOptions regulariser;
   regulariser.ridge = options.ridge;
@@ -155,7 +155,7 @@ RegulariserOptions read_regulariser(const AttentionInputOptions& options, const 
 
 }  // namespace
 
-AttentionInput read_attention_share(const AttentionInputOptions& options, int rank, int ranks) {
+AttentionInput read_attention_share(const ProblemOptions& options, int rank, int ranks) {
   const AttentionFiles files = open_files(options);
   const Index key_width = files.a2.columns() + (options.append_ones ? 1 : 0);
   const RowPartition partition = partition_queries(files.sequences, options.causal, key_width, ranks);

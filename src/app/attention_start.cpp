@@ -1,6 +1,5 @@
 #include "attention_start.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -12,8 +11,6 @@
 
 namespace attnewton {
 namespace {
-
-const std::vector<std::string> rules = {"zero", "random", "least-squares"};
 
 Matrix read_unknown(const char* name, const std::string& path, Index rows, Index columns,
                     const char* widths) {
@@ -80,24 +77,6 @@ Vector point_from_files(const AttentionProblem& problem, const std::vector<std::
 
 }  // namespace
 
-void add_start(OptionTable& table, const std::string& name, StartOptions& options) {
-  std::string help =
-      "The point: zero; random (logits of standard deviation about 1, outputs the size of B, from "
-      "--seed); "
-      "least-squares (X zero, Y the best one for it); or X.npy [Y.npy]. Y is not used with projected "
-      "variables; "
-      "with joint ones it is the best one for X if no file is given.";
-  table.choice_or_paths(name, "zero|random|least-squares|X.npy [Y.npy]", options.words, rules, help);
-}
-
-std::vector<std::string> start_files(const StartOptions& options) {
-  std::vector<std::string> files;
-  for (const std::string& word : options.words) {
-    if (std::find(rules.begin(), rules.end(), word) == rules.end()) files.push_back(word);
-  }
-  return files;
-}
-
 Matrix read_x(const AttentionProblem& problem, const std::string& path) {
   const AttentionData& data = problem.data();
   return read_unknown("X", path, data.query_width(), data.key_width(), "the widths of A1 and A2");
@@ -109,9 +88,9 @@ Matrix read_y(const AttentionProblem& problem, const std::string& path) {
 }
 
 Vector starting_point(const AttentionProblem& problem, const StartOptions& options) {
-  const std::vector<std::string> files = start_files(options);
+  const std::vector<std::string> files = options.files();
   if (!files.empty()) return point_from_files(problem, files);
-  const std::string& rule = options.words.front();
+  const std::string rule = options.words.empty() ? "least-squares" : options.words.front();
   if (rule == "random") return random_point(problem, options.seed);
   const AttentionData& data = problem.data();
   const Matrix x = Matrix::Zero(data.query_width(), data.key_width());

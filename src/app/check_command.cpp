@@ -5,14 +5,11 @@
 
 #include <fmt/format.h>
 
-#include "attnewton/core/timing.hpp"
-#include "attnewton/parallel/agreement.hpp"
 #include "attnewton/problems/derivative_check.hpp"
 
-#include "attention_memory.hpp"
 #include "command.hpp"
+#include "loaded_problem.hpp"
 #include "run_setup.hpp"
-#include "solve_options.hpp"
 
 namespace attnewton {
 namespace {
@@ -22,9 +19,7 @@ constexpr double tolerance_of_double = 1e-6;
 constexpr double tolerance_of_mixed = 1e-4;
 
 struct CheckOptions {
-  AttentionInputOptions input;
-  AttentionVariables variables = AttentionVariables::projected;
-  Precision precision = Precision::full;
+  ProblemOptions problem;
   StartOptions at{{"random"}, 1};
   DerivativeCheckOptions check;
   double tolerance = 0;  // 0: that of the precision
@@ -37,14 +32,14 @@ class CheckCommand : public Command {
   CheckCommand()
       : table_("check",
                "Checks gradient, Hessian-vector product and assembled Hessian against differences.") {
-    add_attention_input(table_, options_.input);
+    add_problem_options(table_, options_.problem);
     table_.group("Check");
-    add_variables(table_, options_.variables);
+    add_variables(table_, options_.problem);
     add_precision(
-        table_, options_.precision,
+        table_, options_.problem,
         "Arithmetic of the derivatives that are checked: double, or mixed: tiles and exponentials in "
         "float. The loss that is differenced is in double.");
-    add_start(table_, "at", options_.at);
+    add_start(table_, "at", options_.at, "");
     table_.seed("seed", options_.check.seed, "Seed of the directions and of --at random.");
     table_.integer("directions", options_.check.directions, {.at_least = 1}, "Random directions to try.");
     table_.number(
@@ -61,7 +56,10 @@ class CheckCommand : public Command {
   }
 
   OptionTable& table() override { return table_; }
-  void check_options() const override { check_attention_input(options_.input); }
+  void check_options() const override {
+    table_.check_scopes();
+    check_problem_options(options_.problem);
+  }
   ExitCode run(const Communicator& comm, const std::string& command_line) override;
 
  private:
@@ -69,20 +67,21 @@ class CheckCommand : public Command {
   OptionTable table_;
 };
 
-DerivativeErrors check_at(const AttentionProblem& problem, const Vector& theta,
+DerivativeErrors check_at(const LoadedProblem& loaded, const Vector& theta,
                           const DerivativeCheckOptions& options) {
-  const AttentionHessian hessian(problem, HessianForm::exact);
+  const Problem& problem = loaded.problem();
+  const auto hessian = loaded.hessian(HessianForm::exact);
   const auto point = problem.evaluate(theta);
   DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns());
   // A point outside the domain has no Hessian; check_derivatives says so.
-  if (point->objective().is_finite()) hessian.assemble(*point, h);
+  if (point->objective().is_finite()) hessian->assemble(*point, h);
   return check_derivatives(
       problem, theta, [&h](const Vector& v) { return symmetric_multiply(h, v); }, options);
 }
 
 double tolerance_of(const CheckOptions& options) {
   if (options.tolerance > 0) return options.tolerance;
-  return options.precision == Precision::mixed ? tolerance_of_mixed : tolerance_of_double;
+  return options.problem.precision == Precision::mixed ? tolerance_of_mixed : tolerance_of_double;
 }
 
 // False for NaN as well.
@@ -93,14 +92,11 @@ bool passes(const DerivativeErrors& errors, double tolerance) {
 
 ExitCode CheckCommand::run(const Communicator& comm, const std::string& /*command_line*/) {
   const RunSetup setup(comm, options_.threads);
-  AttentionInput input;
-  agree_on_errors(comm, [&] { input = read_attention_share(options_.input, comm.rank(), comm.size()); });
-  const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables,
-                                 options_.precision);
-  check_memory(comm, attention_memory_bytes(problem));
+  const std::unique_ptr<LoadedProblem> loaded = load_problem(comm, options_.problem);
+  check_memory(comm, loaded->memory_bytes());
   options_.at.seed = options_.check.seed;
-  const Vector theta = starting_point(problem, options_.at);
-  const DerivativeErrors errors = check_at(problem, theta, options_.check);
+  const Vector theta = loaded->start(options_.at);
+  const DerivativeErrors errors = check_at(*loaded, theta, options_.check);
   const double tolerance = tolerance_of(options_);
   const bool passed = passes(errors, tolerance);
   if (comm.is_root()) {
@@ -110,8 +106,8 @@ ExitCode CheckCommand::run(const Communicator& comm, const std::string& /*comman
         "  Hessian-vector product   {:.2e}\n"
         "  assembled Hessian        {:.2e}\n"
         "{} {:.1e}.\n",
-        options_.check.directions, fmt::join(options_.at.words, " "), problem.unknowns(), errors.gradient,
-        errors.hessian_vector, errors.assembled_hessian,
+        options_.check.directions, fmt::join(options_.at.words, " "), loaded->problem().unknowns(),
+        errors.gradient, errors.hessian_vector, errors.assembled_hessian,
         passed ? "All are within the tolerance" : "FAILED: an error is above the tolerance", tolerance);
     std::fflush(stdout);
   }

@@ -1,30 +1,16 @@
 // attnewton generate: planted problems as files.
-#include <cstdio>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "attnewton/core/error.hpp"
-#include "attnewton/io/atomic_file.hpp"
-#include "attnewton/io/npy_writer.hpp"
-#include "attnewton/parallel/agreement.hpp"
-#include "attnewton/problems/attention_generator.hpp"
 
-#include "attention_input.hpp"
 #include "command.hpp"
+#include "generate_options.hpp"
 #include "run_setup.hpp"
-#include "solve_output.hpp"
 
 namespace attnewton {
 namespace {
-
-struct GenerateOptions {
-  ProblemKind kind = ProblemKind::attention;
-  AttentionRecipe recipe;
-  Index threads = 0;
-  std::string config;
-  std::string out;
-};
 
 class GenerateCommand : public Command {
  public:
@@ -35,111 +21,109 @@ class GenerateCommand : public Command {
   ExitCode run(const Communicator& comm, const std::string& command_line) override;
 
  private:
-  void write(const Communicator& comm, const PlantedAttention& planted) const;
+  void add_sizes();
+  void add_regression();
 
   GenerateOptions options_;
   OptionTable table_;
 };
 
 GenerateCommand::GenerateCommand()
-    : table_("generate",
-             "Writes a planted problem: random inputs, known X and Y, and the output they make.") {
-  // Beyond these no machine holds the rows or X; sizes are multiplied without a second thought.
-  constexpr Index most_rows = Index{1} << 40;
-  constexpr Index most_columns = Index{1} << 16;
-  AttentionRecipe& recipe = options_.recipe;
+    : table_(
+          "generate",
+          "Writes a planted problem: random inputs or given ones, known unknowns, and the target that they "
+          "make.") {
   table_.group("Problem");
-  table_.choice<ProblemKind>("problem", options_.kind, {{"attention", ProblemKind::attention}},
-                             "What to make: one self-attention layer.");
-  table_.integer("rows", recipe.rows, {.at_least = 1, .at_most = most_rows}, "Query and key rows n.");
-  table_.integer("width", recipe.width, {.at_least = 1, .at_most = most_columns}, "Width d of the inputs.");
-  table_.integer("output-width", recipe.output_width, {.at_least = 1, .at_most = most_columns},
-                 "Width e of the output B.");
-  table_.integer("sequence-length", recipe.sequence_length, {.at_least = 0},
-                 "Rows a sequence, the last one may be shorter; 0: one sequence of all rows.");
-  table_.integer("factor-rank", recipe.factor_rank, {.at_least = 0}, "Rank of the planted X; 0: full.");
-  table_.number("logit-scale", recipe.logit_scale, {.at_least = 0}, "Standard deviation of the logits.");
-  table_.number("noise", recipe.noise, {.at_least = 0}, "Standard deviation of normal noise on B's entries.");
-  table_.flag("causal", recipe.causal, "Query j of a sequence sees its keys up to j only.");
-  table_.seed("seed", recipe.seed, "Seed: the same one gives the same files, byte for byte, on any ranks.");
+  add_problem_kind(table_, options_.problem, "What to make: one self-attention layer, or a regression.");
+  add_sizes();
+  add_regression();
   table_.group("Running and output");
-  table_.path("out", "DIR", options_.out,
-              "Folder for a1.npy, b.npy, offsets.npy, x_true.npy, y_true.npy and solve.ini. Required.");
+  table_.path(
+      "out", "DIR", options_.out,
+      "Folder for the files: a1.npy, b.npy, offsets.npy, x_true.npy, y_true.npy (attention); a.npy and "
+      "b.npy, or a.libsvm with b as labels where A is sparse, and x_true.npy (regression); solve.ini. "
+      "Required.");
   add_config(table_, options_.config);
   add_threads(table_, options_.threads);
 }
 
+void GenerateCommand::add_sizes() {
+  // Beyond these no machine holds the rows or X; sizes are multiplied without a second thought.
+  constexpr Index most_rows = Index{1} << 40;
+  constexpr Index most_columns = Index{1} << 16;
+  AttentionRecipe& recipe = options_.attention;
+  const OptionScope attention = with_problems(options_.problem, {ProblemKind::attention});
+  table_.integer("rows", recipe.rows, {.at_least = 1, .at_most = most_rows}, "Rows n of the inputs.");
+  table_.integer("width", recipe.width, {.at_least = 1, .at_most = most_columns}, "Width d of the inputs.");
+  table_
+      .integer("output-width", recipe.output_width, {.at_least = 1, .at_most = most_columns},
+               "Width e of the output B.")
+      .goes_with(attention);
+  table_
+      .integer("sequence-length", recipe.sequence_length, {.at_least = 0},
+               "Rows a sequence, the last one may be shorter; 0: one sequence of all rows.")
+      .goes_with(attention);
+  table_.integer("factor-rank", recipe.factor_rank, {.at_least = 0}, "Rank of the planted X; 0: full.")
+      .goes_with(attention);
+  table_.number("logit-scale", recipe.logit_scale, {.at_least = 0},
+                "Standard deviation of the logits, or of a regression's scores A x.");
+  table_.number("noise", recipe.noise, {.at_least = 0},
+                "Standard deviation of normal noise on the target's entries; with a regression relative to "
+                "their root mean square.");
+  table_.flag("causal", recipe.causal, "Query j of a sequence sees its keys up to j only.")
+      .goes_with(attention);
+  table_.seed("seed", recipe.seed,
+              "Seed: the same one gives the same files on any ranks, those of attention byte for byte.");
+}
+
+void GenerateCommand::add_regression() {
+  const OptionScope regression = with_problems(options_.problem, {ProblemKind::regression});
+  RowsRecipe& rows = options_.rows;
+  table_.group("Regression");
+  table_
+      .path(
+          "a", "FILE", options_.problem.a,
+          "A to plant a target in; random, of --rows and --width, if not given. Written again as it is used: "
+          "standardised, without the target column.")
+      .goes_with(regression);
+  add_regression_options(table_, options_.problem);
+  table_
+      .number("density", rows.density, {.at_least = 0, .at_most = 1, .above_least = true},
+              "Share of the entries of a random A that are not zero; below 1 A is sparse.")
+      .goes_with(regression);
+  table_
+      .integer("heavy-rows", rows.heavy_rows, {.at_least = 0},
+               "The first so many rows of a random A are multiplied by --heavy-factor.")
+      .goes_with(regression);
+  table_.number("heavy-factor", rows.heavy_factor, {}, "Factor of the heavy rows.").goes_with(regression);
+}
+
 void GenerateCommand::check_options() const {
+  table_.check_scopes();
   if (options_.out.empty()) throw UsageError("--out DIR is missing: the folder for the files");
-  if (options_.recipe.factor_rank > options_.recipe.width)
+  if (options_.attention.factor_rank > options_.attention.width)
     throw UsageError(fmt::format("--factor-rank is {}, it must be at most --width, which is {}",
-                                 options_.recipe.factor_rank, options_.recipe.width));
-}
-
-std::string solve_ini(const AttentionRecipe& recipe) {
-  return fmt::format(
-      "# Fits the planted problem of this folder: attnewton solve --config solve.ini\n"
-      "# From zero a small random problem may end in another minimum than the planted one; `init = "
-      "x_true.npy`\n"
-      "# starts at that one.\n"
-      "problem = attention\n"
-      "a1 = a1.npy\n"
-      "b = b.npy\n"
-      "offsets = offsets.npy\n"
-      "causal = {}\n"
-      "ridge = 1e-06\n"
-      "init = zero\n"
-      "reference-x = x_true.npy\n"
-      "reference-y = y_true.npy\n"
-      "out = result\n",
-      recipe.causal);
-}
-
-void GenerateCommand::write(const Communicator& comm, const PlantedAttention& planted) const {
-  const AttentionRecipe& recipe = options_.recipe;
-  const auto path = [this](const char* name) { return path_in(options_.out, name); };
-  agree_on_errors(comm, [&] {
-    if (comm.is_root()) make_directories(options_.out);
-  });
-  write_npy_rows(comm, path("a1.npy"), planted.inputs, planted.rows, recipe.rows, recipe.width);
-  write_npy_rows(comm, path("b.npy"), planted.target, planted.rows, recipe.rows, recipe.output_width);
-  agree_on_errors(comm, [&] {
-    if (!comm.is_root()) return;
-    write_npy_indices(path("offsets.npy"), planted.offsets);
-    write_npy(path("x_true.npy"), planted.x);
-    write_npy(path("y_true.npy"), planted.y);
-    write_file_atomically(path("solve.ini"), solve_ini(recipe));
-  });
-}
-
-// A row's work for every row on every rank, X* with its factors, and inputs, keys, target and mixed values of
-// this rank's rows.
-Index memory_bytes(const AttentionRecipe& recipe, int ranks) {
-  constexpr Index copies_of_rows = 3;
-  const Index columns = copies_of_rows * recipe.width + recipe.output_width;
-  const Index planted = recipe.width * (3 * recipe.width + recipe.output_width);
-  return static_cast<Index>(sizeof(double)) * (2 * recipe.rows + recipe.rows / ranks * columns + planted);
+                                 options_.attention.factor_rank, options_.attention.width));
+  const bool has_a = !options_.problem.a.empty();
+  for (const char* name : {"rows", "width", "density", "heavy-rows", "heavy-factor"}) {
+    if (has_a && table_.is_given(name))
+      throw UsageError(fmt::format("--{} is for a random A, but --a gives one", name));
+  }
+  for (const char* name : {"target-column", "standardise", "csv-header"}) {
+    if (!has_a && table_.is_given(name))
+      throw UsageError(fmt::format("--{} is for a given A: it needs --a", name));
+  }
 }
 
 ExitCode GenerateCommand::run(const Communicator& comm, const std::string& /*command_line*/) {
   const RunSetup setup(comm, options_.threads);
-  check_memory(comm, memory_bytes(options_.recipe, comm.size()));
-  const PlantedAttention planted = generate_attention(comm, options_.recipe);
-  agree_on_errors(comm, [&] {
-    if (!planted.target.allFinite() || !planted.x.allFinite())
-      throw NumericalError("the problem overflows: choose a smaller --logit-scale or --noise");
-  });
-  write(comm, planted);
-  if (comm.is_root()) {
-    const AttentionRecipe& recipe = options_.recipe;
-    fmt::print(
-        "Wrote to {0}: a1.npy ({1} x {2}), b.npy ({1} x {3}), offsets.npy ({4} sequence{5}), x_true.npy ({2} "
-        "x "
-        "{2}), y_true.npy ({2} x {3}), solve.ini.\n"
-        "Solve it: attnewton solve --config {6}\n",
-        options_.out, recipe.rows, recipe.width, recipe.output_width, planted.offsets.size() - 1,
-        planted.offsets.size() == 2 ? "" : "s", path_in(options_.out, "solve.ini"));
-    std::fflush(stdout);
+  switch (options_.problem.kind) {
+    case ProblemKind::attention:
+      generate_attention_files(comm, options_);
+      break;
+    case ProblemKind::regression:
+      generate_regression_files(comm, options_);
+      break;
   }
   return ExitCode::success;
 }

@@ -46,9 +46,15 @@ std::string value_text(const Option& option) {
   return option.value_name.empty() ? fmt::format("{}", fmt::join(option.choices, "|")) : option.value_name;
 }
 
+// What an option does, and what it goes with.
+std::string meaning(const Option& option) {
+  if (option.scope.text.empty()) return option.help;
+  return fmt::format("{} With {}.", option.help, option.scope.text);
+}
+
 std::string option_entry(const Option& option) {
   std::string head = fmt::format("  --{} {}", option.name, value_text(option));
-  std::string help = option.help;
+  std::string help = meaning(option);
   if (!option.default_text.empty()) help += fmt::format(" Default: {}.", option.default_text);
   const bool fits = head.size() < help_indent;
   head +=
@@ -71,7 +77,7 @@ std::string markdown_row(const Option& option) {
   return fmt::format(
       "| `--{}{}` | {} | {} |\n", option.name, value.empty() ? "" : fmt::format(" {}", markdown_cell(value)),
       option.default_text.empty() ? "" : fmt::format("`{}`", markdown_cell(option.default_text)),
-      markdown_cell(option.help));
+      markdown_cell(meaning(option)));
 }
 
 std::string markdown_section(const OptionTable& table) {

@@ -207,6 +207,17 @@ Option& OptionTable::path(const std::string& name, const std::string& value_name
   return add(std::move(option));
 }
 
+Option& OptionTable::text(const std::string& name, const std::string& value_name, std::string& field,
+                          const std::string& help, std::function<void(const std::string&)> check) {
+  Option option = described(name, value_name, help);
+  option.set = [&field, check = std::move(check)](const Words& words) {
+    check(words.front());
+    field = words.front();
+  };
+  option.value = [&field] { return field.empty() ? std::nullopt : std::optional<OptionValue>(field); };
+  return add(std::move(option));
+}
+
 Option& OptionTable::choice_or_paths(const std::string& name, const std::string& value_name, Words& field,
                                      const Words& choices, const std::string& help) {
   const auto is_choice = [choices](const std::string& word) {
@@ -221,7 +232,10 @@ Option& OptionTable::choice_or_paths(const std::string& name, const std::string&
       throw UsageError(fmt::format("takes {}, or files, not both", fmt::join(choices, " or ")));
     field = words;
   };
-  option.value = [&field] { return field.size() == 1 ? OptionValue(field.front()) : OptionValue(field); };
+  option.value = [&field]() -> std::optional<OptionValue> {
+    if (field.empty()) return std::nullopt;
+    return field.size() == 1 ? OptionValue(field.front()) : OptionValue(field);
+  };
   option.is_path = [is_choice](const std::string& word) { return !is_choice(word); };
   return add(std::move(option));
 }
@@ -265,10 +279,17 @@ void OptionTable::apply(const GivenOption& given) {
   found->given = true;
 }
 
+void OptionTable::check_scopes() const {
+  for (const Option& option : options_) {
+    if (option.given && !option.scope.holds())
+      throw UsageError(fmt::format("--{} goes with {} alone", option.name, option.scope.text));
+  }
+}
+
 std::vector<UsedOption> OptionTable::used() const {
   std::vector<UsedOption> used;
   for (const Option& option : options_) {
-    if (const auto value = option.value(); value && option.in_ini)
+    if (const auto value = option.value(); value && option.in_ini && option.scope.holds())
       used.push_back({option.name, *value, option.given});
   }
   return used;
@@ -279,7 +300,7 @@ std::string OptionTable::ini_text() const {
   std::string group;
   for (const Option& option : options_) {
     const auto value = option.value();
-    if (!value || !option.in_ini) continue;
+    if (!value || !option.in_ini || !option.scope.holds()) continue;
     if (option.group != group) {
       text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", option.group);
       group = option.group;

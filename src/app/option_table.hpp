@@ -25,6 +25,12 @@ struct Limits {
 using NumberLimits = Limits<double>;
 using IntegerLimits = Limits<Index>;
 
+/// When an option may be given: with some choices of other options, which it then belongs to.
+struct OptionScope {
+  std::string text;  ///< those choices: "--problem attention"
+  std::function<bool()> holds = [] { return true; };
+};
+
 struct Option {
   std::string group;         ///< heading that it is listed under
   std::string name;          ///< without dashes
@@ -35,6 +41,7 @@ struct Option {
   Index max_words = 1;  ///< words that it takes; 0 for a flag
   bool in_ini = true;   ///< may stand in an INI file and goes into effective.ini
   bool given = false;   ///< on the command line or in a file
+  OptionScope scope;
   /// Takes the words over into the bound field. Throws UsageError whose message follows the option's name.
   std::function<void(const std::vector<std::string>&)> set;
   /// The field's value; none if there is nothing to tell (an empty path).
@@ -43,6 +50,10 @@ struct Option {
   std::function<bool(const std::string&)> is_path = [](const std::string&) { return false; };
 
   bool is_flag() const { return max_words == 0; }
+  Option& goes_with(OptionScope only_with) {
+    scope = std::move(only_with);
+    return *this;
+  }
 };
 
 /// The words given for an option, and where.
@@ -82,6 +93,9 @@ class OptionTable {
   Option& duration(const std::string& name, double& field, const std::string& help);
   Option& path(const std::string& name, const std::string& value_name, std::string& field,
                const std::string& help);
+  /// A word that `check` takes: it throws UsageError for others.
+  Option& text(const std::string& name, const std::string& value_name, std::string& field,
+               const std::string& help, std::function<void(const std::string&)> check);
   /// One of `choices`, or up to two paths.
   Option& choice_or_paths(const std::string& name, const std::string& value_name,
                           std::vector<std::string>& field, const std::vector<std::string>& choices,
@@ -100,9 +114,12 @@ class OptionTable {
   /// Sets the option. Throws UsageError if a word makes no sense, naming the option's origin.
   void apply(const GivenOption& given);
 
-  /// Every option that has a value, as it is now.
+  /// Throws UsageError if an option was given that goes with other choices than those that were made.
+  void check_scopes() const;
+
+  /// Every option that has a value and goes with the choices that were made, as it is now.
   std::vector<UsedOption> used() const;
-  /// An INI file that gives every option its present value; paths are absolute.
+  /// An INI file that gives every such option its present value; paths are absolute.
   std::string ini_text() const;
 
  private:

@@ -12,7 +12,6 @@
 #include "attnewton/parallel/agreement.hpp"
 #include "attnewton/report/iteration_log.hpp"
 
-#include "attention_memory.hpp"
 #include "command.hpp"
 #include "run_setup.hpp"
 #include "solve_options.hpp"
@@ -21,12 +20,6 @@
 
 namespace attnewton {
 namespace {
-
-// The weights to compare with, if there are any.
-struct Reference {
-  Matrix x;
-  Matrix y;
-};
 
 // What watches the solve on rank 0; nothing elsewhere.
 struct Watchers {
@@ -44,19 +37,22 @@ struct Watchers {
 
 class SolveCommand : public Command {
  public:
-  SolveCommand() : table_("solve", "Fits a layer to its captured output by damped Newton.") {
+  SolveCommand()
+      : table_("solve",
+               "Fits an attention layer to its captured output, or a regression, by damped Newton.") {
     add_solve_options(table_, options_);
   }
 
   OptionTable& table() override { return table_; }
-  void check_options() const override { check_solve_options(options_); }
+  void check_options() const override {
+    table_.check_scopes();
+    check_solve_options(options_);
+  }
   ExitCode run(const Communicator& comm, const std::string& command_line) override;
 
  private:
-  AttentionInput load(const Communicator& comm) const;
-  std::optional<Reference> load_reference(const AttentionProblem& problem) const;
   std::vector<InputFile> hash_inputs(const Communicator& comm) const;
-  SolveSummary minimise(const AttentionProblem& problem, Watchers& watchers, const Vector& start) const;
+  SolveSummary minimise(const LoadedProblem& loaded, Watchers& watchers, const Vector& start) const;
   void open_watchers(const Communicator& comm, Watchers& watchers) const;
   void say(const Communicator& comm, const std::string& line) const;
   void draw(const Communicator& comm, const Watchers& watchers, const SolveResult& result) const;
@@ -71,63 +67,28 @@ void SolveCommand::say(const Communicator& comm, const std::string& line) const 
   std::fflush(stdout);
 }
 
-AttentionInput SolveCommand::load(const Communicator& comm) const {
-  const TimingScope timing("load");
-  AttentionInput input;
-  agree_on_errors(comm, [&] { input = read_attention_share(options_.input, comm.rank(), comm.size()); });
-  return input;
-}
-
-std::optional<Reference> SolveCommand::load_reference(const AttentionProblem& problem) const {
-  if (options_.reference_x.empty()) return std::nullopt;
-  const TimingScope timing("load");
-  Reference reference;
-  agree_on_errors(problem.comm(), [&] {
-    reference.x = read_x(problem, options_.reference_x);
-    reference.y = read_y(problem, options_.reference_y);
-  });
-  return reference;
-}
-
 std::vector<InputFile> SolveCommand::hash_inputs(const Communicator& comm) const {
   const TimingScope timing("hash");
   std::vector<InputFile> inputs;
   agree_on_errors(comm, [&] {
     if (!comm.is_root()) return;
-    for (const auto& [option, path] : attention_files(options_.input))
+    for (const auto& [option, path] : problem_files(options_.problem))
       inputs.push_back({option, path, file_hash(path)});
-    for (const std::string& path : start_files(options_.start))
+    for (const std::string& path : options_.start.files())
       inputs.push_back({inputs.back().option == "init" ? "init-y" : "init", path, file_hash(path)});
-    if (!options_.reference_x.empty()) {
-      inputs.push_back({"reference-x", options_.reference_x, file_hash(options_.reference_x)});
-      inputs.push_back({"reference-y", options_.reference_y, file_hash(options_.reference_y)});
-    }
+    const ReferenceFiles& reference = options_.reference;
+    if (reference.is_given()) inputs.push_back({"reference-x", reference.x, file_hash(reference.x)});
+    if (!reference.y.empty()) inputs.push_back({"reference-y", reference.y, file_hash(reference.y)});
   });
   return inputs;
 }
 
-std::string description(const AttentionProblem& problem, const AttentionInput& sizes, int threads) {
-  const AttentionData& data = problem.data();
-  return fmt::format(
-      "attnewton {}: attention, {} queries and {} keys in {} sequence{}, widths {} {} {} {}, {} unknowns; {} "
-      "rank{} of {} thread{}, about {} a rank",
-      build_info().version, sizes.rows, sizes.keys, sizes.sequences, sizes.sequences == 1 ? "" : "s",
-      data.query_width(), data.key_width(), data.value_width(), data.output_width(), problem.unknowns(),
-      problem.comm().size(), problem.comm().size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-      bytes_text(attention_memory_bytes(problem)));
-}
-
-std::vector<std::pair<std::string, Index>> sizes_of(const AttentionProblem& problem,
-                                                    const AttentionInput& input) {
-  const AttentionData& data = problem.data();
-  return {{"rows", input.rows},
-          {"keys", input.keys},
-          {"sequences", input.sequences},
-          {"query_width", data.query_width()},
-          {"key_width", data.key_width()},
-          {"value_width", data.value_width()},
-          {"output_width", data.output_width()},
-          {"unknowns", problem.unknowns()}};
+std::string first_line(const LoadedProblem& loaded, int threads) {
+  const Communicator& comm = loaded.problem().comm();
+  return fmt::format("attnewton {}: {}, {} unknowns; {} rank{} of {} thread{}, about {} a rank",
+                     build_info().version, loaded.description(), loaded.problem().unknowns(), comm.size(),
+                     comm.size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+                     bytes_text(loaded.memory_bytes()));
 }
 
 void SolveCommand::open_watchers(const Communicator& comm, Watchers& watchers) const {
@@ -138,18 +99,19 @@ void SolveCommand::open_watchers(const Communicator& comm, Watchers& watchers) c
   });
 }
 
-SolveSummary SolveCommand::minimise(const AttentionProblem& problem, Watchers& watchers,
+SolveSummary SolveCommand::minimise(const LoadedProblem& loaded, Watchers& watchers,
                                     const Vector& start) const {
-  const AttentionHessian hessian(problem, options_.hessian);
+  const auto hessian = loaded.hessian(options_.hessian);
   const StopSignal stop_signal;
   NewtonOptions newton = options_.newton;
   newton.stop_requested = StopSignal::came;
   try {
-    SolveSummary summary = minimise_by_newton(problem, hessian, start, newton, watchers.observers());
+    SolveSummary summary =
+        minimise_by_newton(loaded.problem(), *hessian, start, newton, watchers.observers());
     if (watchers.table) watchers.table->finish();
     return summary;
   } catch (const std::bad_alloc&) {
-    throw_out_of_memory(attention_memory_bytes(problem));
+    throw_out_of_memory(loaded.memory_bytes());
   }
 }
 
@@ -166,12 +128,11 @@ void SolveCommand::draw(const Communicator& comm, const Watchers& watchers, cons
 ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_line) {
   const RunSetup setup(comm, options_.threads);
   options_.threads = setup.threads();  // as used, for effective.ini and result.json
-  AttentionInput input = load(comm);
-  const AttentionProblem problem(comm, std::move(input.data), input.regulariser, options_.variables,
-                                 options_.precision);
-  check_memory(comm, attention_memory_bytes(problem));
-  const Vector start = starting_point(problem, options_.start);
-  const std::optional<Reference> reference = load_reference(problem);
+  const std::unique_ptr<LoadedProblem> loaded = load_problem(comm, options_.problem);
+  check_memory(comm, loaded->memory_bytes());
+  if (options_.start.words.empty()) options_.start.words = {loaded->default_start()};
+  const Vector start = loaded->start(options_.start);
+  if (options_.reference.is_given()) loaded->load_reference(options_.reference);
   Provenance provenance = collect_provenance(comm);
   provenance.command = command_line;
   provenance.seed = static_cast<Index>(options_.start.seed);
@@ -180,19 +141,21 @@ ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_
   begin_output(comm, options_.out, table_);
   Watchers watchers;
   open_watchers(comm, watchers);
-  say(comm, description(problem, input, setup.threads()));
-  const SolveSummary summary = minimise(problem, watchers, start);
-  const auto& point = static_cast<const AttentionPoint&>(*summary.point);
+  say(comm, first_line(*loaded, setup.threads()));
+  const SolveSummary summary = minimise(*loaded, watchers, start);
 
   SolveResult result = result_of(summary);
-  if (reference) result.reference = errors_against_reference(problem, point, reference->x, reference->y);
-  result.problem = "attention";
-  result.sizes = sizes_of(problem, input);
+  result.reference = loaded->compare_with_reference(*summary.point);
+  result.problem = to_string(options_.problem.kind);
+  result.sizes = loaded->sizes();
   result.ranks = comm.size();
   result.threads_per_rank = setup.threads();
   result.options = table_.used();
   result.provenance = std::move(provenance);
-  write_weights(comm, options_.out, point);
+  {
+    const TimingScope timing("write");
+    loaded->write_solution(options_.out, *summary.point);
+  }
   result.peak_memory_bytes = comm.max(peak_memory_bytes());
   result.timing = summarise_timing(comm, process_timing().root());
   write_result(comm, options_.out, result);

@@ -9,16 +9,18 @@ namespace {
 
 void add_method(OptionTable& table, SolveOptions& options) {
   table.group("Method");
-  add_start(table, "init", options.start);
+  add_start(
+      table, "init", options.start,
+      "Default: least-squares with attention; with regressions zero, or random for cosh, sinh and power.");
   table.seed("seed", options.start.seed, "Seed of --init random.");
-  add_variables(table, options.variables);
+  add_variables(table, options.problem);
   table.choice<SolveMethod>("method", options.method, {{"newton", SolveMethod::newton}},
                             "Damped Newton steps by Cholesky factorisation of the assembled Hessian.");
   table.choice<HessianForm>("hessian", options.hessian,
                             {{"exact", HessianForm::exact}, {"gauss-newton", HessianForm::gauss_newton}},
                             "The Hessian, or its Gauss–Newton part, which is never indefinite.");
   add_precision(
-      table, options.precision,
+      table, options.problem,
       "Arithmetic of the Hessian: double, or mixed: tiles and exponentials in float, sums and linear "
       "algebra in double, until its rounding would hold the solve up. Loss and gradient are in double.");
   table.number("tolerance", options.newton.tolerance, {.at_least = 0, .at_most = 1},
@@ -46,10 +48,13 @@ void add_damping(OptionTable& table, DampingOptions& damping) {
 void add_running(OptionTable& table, SolveOptions& options) {
   table.group("Running and output");
   table.path("out", "DIR", options.out,
-             "Folder for x.npy, y.npy, result.json, iterations.jsonl, effective.ini and convergence.png.");
-  table.path("reference-x", "FILE", options.reference_x,
-             "Known X to compare with at the end; goes with --reference-y.");
-  table.path("reference-y", "FILE", options.reference_y, "Known Y to compare with.");
+             "Folder for x.npy, y.npy (attention), standardisation.npy, result.json, iterations.jsonl, "
+             "effective.ini "
+             "and convergence.png.");
+  table.path("reference-x", "FILE", options.reference.x,
+             "Known X, or x, to compare with at the end; with attention it needs --reference-y.");
+  table.path("reference-y", "FILE", options.reference.y, "Known Y to compare with.")
+      .goes_with(with_problems(options.problem, {ProblemKind::attention}));
   add_config(table, options.config);
   add_threads(table, options.threads);
   table.integer("log-every", options.console.log_every, {.at_least = 1}, "Print every N-th iteration.");
@@ -59,29 +64,17 @@ void add_running(OptionTable& table, SolveOptions& options) {
 
 }  // namespace
 
-void add_variables(OptionTable& table, AttentionVariables& variables) {
-  table.choice<AttentionVariables>(
-      "variables", variables,
-      {{"projected", AttentionVariables::projected}, {"joint", AttentionVariables::joint}},
-      "Solve for X alone, with the best Y for each X (variable projection), or for X and Y together.");
-}
-
-void add_precision(OptionTable& table, Precision& precision, const std::string& help) {
-  table.choice<Precision>(
-      "precision", precision,
-      {{to_string(Precision::full), Precision::full}, {to_string(Precision::mixed), Precision::mixed}}, help);
-}
-
 void add_solve_options(OptionTable& table, SolveOptions& options) {
-  add_attention_input(table, options.input);
+  add_problem_options(table, options.problem);
   add_method(table, options);
   add_damping(table, options.newton.damping);
   add_running(table, options);
 }
 
 void check_solve_options(const SolveOptions& options) {
-  check_attention_input(options.input);
-  if (options.reference_x.empty() != options.reference_y.empty())
+  check_problem_options(options.problem);
+  const bool is_attention = options.problem.kind == ProblemKind::attention;
+  if (is_attention && options.reference.x.empty() != options.reference.y.empty())
     throw UsageError("--reference-x and --reference-y go together: give both or none");
   if (options.quiet && options.console.verbose)
     throw UsageError("--quiet and --verbose contradict each other: give one of them");

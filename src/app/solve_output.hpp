@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "attnewton/core/error.hpp"
-#include "attnewton/problems/attention.hpp"
 #include "attnewton/report/convergence_plot.hpp"
 #include "attnewton/report/result.hpp"
 
@@ -16,9 +15,6 @@ namespace attnewton {
 /// Makes the folder, writes effective.ini there, and takes away the result.json of an earlier run, so that
 /// one that is there tells of this run. Collective; throws IoError on every rank.
 void begin_output(const Communicator& comm, const std::string& folder, const OptionTable& table);
-
-/// Writes x.npy and y.npy. Collective; throws IoError on every rank.
-void write_weights(const Communicator& comm, const std::string& folder, const AttentionPoint& point);
 
 /// Writes result.json. Collective; throws IoError on every rank.
 void write_result(const Communicator& comm, const std::string& folder, const SolveResult& result);

@@ -52,12 +52,6 @@ std::vector<Index> counts_to_receive(const Communicator& comm, const std::vector
 
 }  // namespace
 
-RowPartition even_row_partition(Index rows, int ranks) {
-  std::vector<Index> cuts;
-  for (Index r = 0; r <= ranks; ++r) cuts.push_back(rows / ranks * r + rows % ranks * r / ranks);
-  return RowPartition(std::move(cuts));
-}
-
 void exchange_entries(const Communicator& comm, const RowPartition& partition, Index count,
                       const std::function<MatrixEntry(Index)>& entry_at,
                       const std::function<void(const MatrixEntry&)>& take) {

@@ -14,9 +14,6 @@ struct MatrixEntry {
   double value = 0;
 };
 
-/// Equal contiguous ranges of rows for `ranks` ranks.
-RowPartition even_row_partition(Index rows, int ranks);
-
 /// Collective on `comm`: entry_at(k), for k in [0, count), goes to the owner of its row in `partition`, which
 /// calls take() for it. Ranks may have different counts. At most some 2²² entries arrive at a rank at a time.
 /// Row and column numbers below 2^53. Neither function may throw or call a collective.

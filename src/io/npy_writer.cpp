@@ -1,11 +1,7 @@
 #include "attnewton/io/npy_writer.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,11 +10,10 @@
 
 #include "npy_header.hpp"
 #include "pending_file.hpp"
+#include "shared_output.hpp"
 
 namespace attnewton {
 namespace {
-
-using file_access::Descriptor;
 
 std::span<const std::byte> bytes_of(const Matrix& values) {
   return std::as_bytes(std::span(values.data(), static_cast<std::size_t>(values.size())));
@@ -69,20 +64,16 @@ void require_shapes_fit(const Communicator& comm, const Matrix& rows_local, Rang
   require_ranges_tile(comm, rows_global, rows_total);
 }
 
-// `path` is the one that messages name.
-void write_into(const std::string& temporary_path, const std::string& path, Index offset,
-                std::span<const std::byte> data) {
-  const Descriptor file(::open(temporary_path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.is_open()) throw file_access::system_failure(path, "cannot be opened to write", errno);
-  file_access::write_exactly(file, path, offset, data);
-  file_access::flush_to_disk(file, path);
-}
-
 }  // namespace
 
 void write_npy(const std::string& path, const Matrix& values) {
   write_whole(path, npy_preamble("<f8", std::array{Index{values.rows()}, Index{values.cols()}}),
               bytes_of(values));
+}
+
+void write_npy_vector(const std::string& path, const Vector& values) {
+  write_whole(path, npy_preamble("<f8", std::array{Index{values.size()}}),
+              std::as_bytes(std::span(values.data(), static_cast<std::size_t>(values.size()))));
 }
 
 void write_npy_indices(const std::string& path, std::span<const Index> values) {
@@ -95,21 +86,11 @@ void write_npy_rows(const Communicator& comm, const std::string& path, const Mat
   require_shapes_fit(comm, rows_local, rows_global, rows_total, columns);
   const std::string preamble = npy_preamble("<f8", std::array{rows_total, columns});
 
-  std::optional<PendingFile> pending;  // of rank 0; removes the temporary file however this function ends
-  agree_on_errors(comm, [&] {
-    if (!comm.is_root()) return;
-    pending.emplace(path);
-    pending->write_at(0, bytes_of(preamble));
-  });
-  const std::string temporary_path = comm.broadcast(pending ? pending->temporary_path() : std::string{});
-  agree_on_errors(comm, [&] {
+  write_together(comm, path, [&](const PutBytes& put) {
+    if (comm.is_root()) put(0, bytes_of(preamble));
     if (rows_local.size() == 0) return;
-    const Index offset =
-        static_cast<Index>(preamble.size()) + rows_global.begin * columns * Index{sizeof(double)};
-    write_into(temporary_path, path, offset, bytes_of(rows_local));
-  });
-  agree_on_errors(comm, [&] {
-    if (pending) pending->commit();
+    put(static_cast<Index>(preamble.size()) + rows_global.begin * columns * Index{sizeof(double)},
+        bytes_of(rows_local));
   });
 }
 

@@ -55,6 +55,12 @@ Index rounded_to_granule(Index row, Index rows, const CutRules& rules) {
 
 }  // namespace
 
+RowPartition even_row_partition(Index rows, int ranks) {
+  std::vector<Index> cuts;
+  for (Index r = 0; r <= ranks; ++r) cuts.push_back(rows / ranks * r + rows % ranks * r / ranks);
+  return RowPartition(std::move(cuts));
+}
+
 RowPartition partition_by_work(std::span<const double> work, int ranks, const CutRules& rules) {
   const Index rows = static_cast<Index>(work.size());
   std::vector<double> work_before(work.size() + 1, 0);

@@ -41,12 +41,10 @@ Json inputs_json(const std::vector<InputFile>& inputs) {
   return json;
 }
 
-Json reference_json(const ReferenceErrors& errors) {
-  return {{"x_error", json_number(errors.x_error)},
-          {"x_error_seen", json_number(errors.x_error_seen)},
-          {"logit_error", json_number(errors.logit_error)},
-          {"y_error", json_number(errors.y_error)},
-          {"y_error_seen", json_number(errors.y_error_seen)}};
+Json reference_json(const ReferenceReport& report) {
+  Json json = Json::object();
+  for (const auto& [name, error] : report.errors) json[name] = json_number(error);
+  return json;
 }
 
 Json sizes_json(const std::vector<std::pair<std::string, Index>>& sizes) {

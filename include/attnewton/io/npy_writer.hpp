@@ -12,6 +12,9 @@ namespace attnewton {
 /// Writes `values` as a 2-D float64 file. Local. Throws IoError with the system's reason.
 void write_npy(const std::string& path, const Matrix& values);
 
+/// Writes `values` as a 1-D float64 file. Local. Throws IoError with the system's reason.
+void write_npy_vector(const std::string& path, const Vector& values);
+
 /// Writes `values` as a 1-D int64 file. Local. Throws IoError with the system's reason.
 void write_npy_indices(const std::string& path, std::span<const Index> values);
 

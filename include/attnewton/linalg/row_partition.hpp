@@ -23,6 +23,9 @@ class RowPartition {
   std::vector<Index> cuts_;
 };
 
+/// Equal contiguous ranges of rows for `ranks` ranks. Local, O(ranks).
+RowPartition even_row_partition(Index rows, int ranks);
+
 /// Where a partition may cut, and where it would rather.
 struct CutRules {
   /// Rising row numbers, the first of each sequence: a cut falls on one of them if that costs little balance.

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "attnewton/core/provenance.hpp"
-#include "attnewton/problems/attention_reference.hpp"
 #include "attnewton/report/timing_report.hpp"
 #include "attnewton/solver/iteration.hpp"
 
@@ -47,6 +46,12 @@ struct Provenance {
 /// Fills in what this job knows of itself; command, seed and inputs are left to the caller. Collective.
 Provenance collect_provenance(const Communicator& comm);
 
+/// How far a solution is from a known one.
+struct ReferenceReport {
+  std::vector<std::pair<std::string, double>> errors;  ///< relative, by name
+  std::string words;                                   ///< the same for the console
+};
+
 struct SolveResult {
   std::string problem;                               ///< as --problem names it
   std::vector<std::pair<std::string, Index>> sizes;  ///< rows, widths, unknowns
@@ -61,7 +66,7 @@ struct SolveResult {
   Index peak_memory_bytes = 0;  ///< of the rank that used most
   int ranks = 1;
   int threads_per_rank = 1;
-  std::optional<ReferenceErrors> reference;  ///< if there was something to compare with
+  std::optional<ReferenceReport> reference;  ///< if there was something to compare with
   std::vector<UsedOption> options;
   TimingSummary timing;
   Provenance provenance;

@@ -1,0 +1,18 @@
+#include "attnewton/core/timing.hpp"
+
+#include "loaded_problem.hpp"
+
+namespace attnewton {
+
+std::unique_ptr<LoadedProblem> load_problem(const Communicator& comm, const ProblemOptions& options) {
+  const TimingScope timing("load");
+  switch (options.kind) {
+    case ProblemKind::attention:
+      return load_attention(comm, options);
+    case ProblemKind::regression:
+      break;
+  }
+  return load_regression(comm, options);
+}
+
+}  // namespace attnewton

@@ -1,0 +1,42 @@
+// Reading this rank's share of a regression on one vector.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "attnewton/problems/regression.hpp"
+#include "attnewton/problems/standardisation.hpp"
+
+#include "problem_options.hpp"
+
+namespace attnewton {
+
+/// This rank's rows of A, prepared as the options say, and what else their file held.
+struct PreparedRows {
+  RowMatrix a;
+  std::optional<Vector> target;  ///< the target column or the labels
+  Range rows;                    ///< their numbers among all
+  Index total_rows = 0;
+  std::optional<Standardisation> standardisation;
+};
+
+/// Reads A, takes the target column out, standardises, appends ones. Collective on `comm`. Throws DataError
+/// naming the file, UsageError for a preparation that the file does not bear, or IoError; the same error on
+/// every rank.
+PreparedRows read_rows(const Communicator& comm, const ProblemOptions& options);
+
+struct RegressionInput {
+  RegressionData data;
+  RegressionOptions options;
+  Index rows = 0;  ///< of A, all ranks together
+  std::optional<Standardisation> standardisation;
+};
+
+/// Reads A, b and weights, each rank its share. Collective on `comm`. Throws as read_rows(), and DataError
+/// naming the files and what differs.
+RegressionInput read_regression_share(const Communicator& comm, const ProblemOptions& options);
+
+/// Writes standardisation.npy into `folder`: a row of means, a row of deviations. Local. Throws IoError.
+void write_standardisation(const std::string& folder, const Standardisation& standardisation);
+
+}  // namespace attnewton

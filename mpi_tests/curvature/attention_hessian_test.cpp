@@ -18,7 +18,7 @@ class AttentionHessianForms : public testing::TestWithParam<AttentionVariables> 
     const auto grid = std::make_shared<ProcessGrid>(problem.comm());
     DistributedMatrix h(grid, problem.unknowns(), problem.unknowns(), 4);
     h.add_to_diagonal(99, problem.unknowns());  // assemble must overwrite
-    AttentionHessian(problem, form).assemble(point, h);
+    AttentionHessian(problem, form).assemble(point, 0, h);
     return gather_symmetric(h);
   }
 };
@@ -65,7 +65,7 @@ TEST(AttentionHessian, MixedPrecisionIsSinglePrecisionsDistanceFromDouble) {
     for (const HessianForm form : {HessianForm::exact, HessianForm::gauss_newton}) {
       const auto assembled = [&](const AttentionProblem& problem, const Point& point) {
         DistributedMatrix h(std::make_shared<ProcessGrid>(comm), full.unknowns(), full.unknowns(), 4);
-        AttentionHessian(problem, form).assemble(point, h);
+        AttentionHessian(problem, form).assemble(point, 0, h);
         return gather_symmetric(h);
       };
       const Matrix expected = assembled(full, *full.evaluate(theta));
@@ -100,7 +100,7 @@ TEST(AttentionHessian, LongSequencesGoThroughTilesAndChunks) {
     const auto point = problem.evaluate(0.3 * test_point(problem, 2));
     const auto grid = std::make_shared<ProcessGrid>(problem.comm());
     DistributedMatrix h(grid, problem.unknowns(), problem.unknowns(), 4);
-    AttentionHessian(problem, HessianForm::exact).assemble(*point, h);
+    AttentionHessian(problem, HessianForm::exact).assemble(*point, 0, h);
     const Vector v = test_point(problem, 3);
     const Vector expected = problem.hessian_vector(*point, v);
     EXPECT_LE((symmetric_multiply(h, v) - expected).norm(), 1e-11 * expected.norm());

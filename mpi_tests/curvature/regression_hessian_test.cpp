@@ -28,7 +28,7 @@ TEST(RegressionHessian, AgreesWithHyperDualNumbers) {
       DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(),
                           problem.unknowns(), 2);
       h.add_to_diagonal(99, problem.unknowns());  // assemble must overwrite
-      RegressionHessian(problem).assemble(*problem.evaluate(x), h);
+      RegressionHessian(problem).assemble(*problem.evaluate(x), 0, h);
       EXPECT_LE((gather_symmetric(h) - expected).cwiseAbs().maxCoeff(),
                 1e-12 * expected.cwiseAbs().maxCoeff());
     }
@@ -75,7 +75,7 @@ TEST(RegressionHessian, AgreesWithTheMatrixFreeProduct) {
       const RegressionProblem problem = regression_problem(Communicator::world(), whole, storage);
       const auto point = problem.evaluate(x);
       DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), size.columns, size.columns);
-      RegressionHessian(problem).assemble(*point, h);
+      RegressionHessian(problem).assemble(*point, 0, h);
       const Vector expected = problem.hessian_vector(*point, v);
       EXPECT_LE((symmetric_multiply(h, v) - expected).norm(), 1e-11 * expected.norm());
     }

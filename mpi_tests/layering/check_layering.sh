@@ -14,12 +14,13 @@ declare -A may_include=(
   [kernels]="core"
   [linalg]="core parallel kernels"
   [io]="core parallel kernels linalg"
+  [sketch]="core parallel random kernels linalg"
   [problems]="core parallel random kernels linalg"
-  [curvature]="core parallel random kernels linalg problems"
-  [solver]="core parallel random kernels linalg problems curvature"
-  [bench]="core parallel random kernels linalg problems curvature"
-  [report]="core parallel random kernels linalg io problems curvature solver bench"
-  [app]="core parallel random kernels linalg io problems curvature solver bench report"
+  [curvature]="core parallel random kernels linalg sketch problems"
+  [solver]="core parallel random kernels linalg sketch problems curvature"
+  [bench]="core parallel random kernels linalg sketch problems curvature"
+  [report]="core parallel random kernels linalg io sketch problems curvature solver bench"
+  [app]="core parallel random kernels linalg io sketch problems curvature solver bench report"
 )
 
 breaches=0

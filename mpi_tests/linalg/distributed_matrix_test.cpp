@@ -14,12 +14,10 @@
 namespace attnewton {
 namespace {
 
+using testing_support::distributed;
 using testing_support::gather;
 using testing_support::gather_symmetric;
-
-std::shared_ptr<const ProcessGrid> grid_of_test() {
-  return std::make_shared<ProcessGrid>(Communicator::world());
-}
+using testing_support::grid_of_test;
 
 double entry(Index i, Index j) {
   return std::sin(static_cast<double>(3 * i + 7 * j + 1));
@@ -37,17 +35,6 @@ Matrix positive_definite(Index n) {
       m(i, j) = r.row(i).dot(r.row(j)) / static_cast<double>(n) + (i == j ? 1 : 0);
   }
   return m;
-}
-
-DistributedMatrix distributed(const Matrix& whole, Index block,
-                              const std::shared_ptr<const ProcessGrid>& grid = grid_of_test()) {
-  DistributedMatrix matrix(grid, whole.rows(), whole.cols(), block);
-  for (Index j = 0; j < matrix.local().cols(); ++j) {
-    for (Index i = 0; i < matrix.local().rows(); ++i) {
-      matrix.local()(i, j) = whole(matrix.global_row(i), matrix.global_column(j));
-    }
-  }
-  return matrix;
 }
 
 TEST(DistributedMatrix, PanelsAreSummedIntoTheirOwnersTiles) {

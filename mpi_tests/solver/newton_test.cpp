@@ -67,7 +67,7 @@ class RosenbrockHessian : public HessianModel {
  public:
   explicit RosenbrockHessian(const Rosenbrock& problem) : problem_(problem) {}
   std::string name() const override { return "exact"; }
-  void assemble(const Point& point, DistributedMatrix& h) const override {
+  void assemble(const Point& point, Index, DistributedMatrix& h) const override {
     h.set_zero();
     Matrix panel = problem_.hessian(point.theta());
     if (!h.grid()->comm().is_root()) panel.setZero();
@@ -197,7 +197,7 @@ TEST(Newton, SaysSoWhenTheGradientIsNotFinite) {
 class Unfactorable : public HessianModel {
  public:
   std::string name() const override { return "unfactorable"; }
-  void assemble(const Point&, DistributedMatrix& h) const override {
+  void assemble(const Point&, Index, DistributedMatrix& h) const override {
     h.set_zero();
     h.add_to_diagonal(std::nan(""), h.rows());
   }
@@ -270,7 +270,7 @@ class Quadratic : public Problem {
 class QuadraticHessian : public HessianModel {
  public:
   std::string name() const override { return "exact"; }
-  void assemble(const Point&, DistributedMatrix& h) const override {
+  void assemble(const Point&, Index, DistributedMatrix& h) const override {
     h.set_zero();
     Matrix panel = Quadratic().hessian();
     if (!h.grid()->comm().is_root()) panel.setZero();
@@ -314,7 +314,7 @@ class NoisyHessian : public HessianModel {
   explicit NoisyHessian(const NoisyQuadratic& problem, double noise = 1e-6)
       : problem_(problem), noise_(noise) {}
   std::string name() const override { return "noisy"; }
-  void assemble(const Point& point, DistributedMatrix& h) const override {
+  void assemble(const Point& point, Index, DistributedMatrix& h) const override {
     h.set_zero();
     Matrix panel = problem_.curvatures().asDiagonal();
     if (point.curvature() == Precision::mixed) {
@@ -384,8 +384,8 @@ TEST(Newton, PredictsTheDecreaseOfAQuadraticWithPartialDamping) {
 TEST(Newton, FactorsNoShiftThatARitzValueRulesOut) {
   class Indefinite : public QuadraticHessian {
    public:
-    void assemble(const Point& point, DistributedMatrix& h) const override {
-      QuadraticHessian::assemble(point, h);
+    void assemble(const Point& point, Index, DistributedMatrix& h) const override {
+      QuadraticHessian::assemble(point, 0, h);
       h.add_to_diagonal(-200, 35);
     }
   };

@@ -106,37 +106,13 @@ Vector positive_point(Index unknowns, std::uint64_t seed) {
   return x;
 }
 
-Range regression_rows(Index rows, int ranks, int rank) {
-  const bool one_is_empty = ranks > 2;
-  const Index holders = one_is_empty ? ranks - 1 : ranks;
-  const auto before = [&](int r) { return rows * (one_is_empty && r > 1 ? r - 1 : r) / holders; };
-  return {before(rank), before(rank + 1)};
-}
-
-SparseRows compress(const Matrix& a) {
-  SparseRows rows;
-  rows.columns = a.cols();
-  for (Index i = 0; i < a.rows(); ++i) {
-    for (Index j = 0; j < a.cols(); ++j) {
-      if (a(i, j) == 0) continue;
-      rows.column_indices.push_back(j);
-      rows.values.push_back(a(i, j));
-    }
-    rows.offsets.push_back(static_cast<Index>(rows.values.size()));
-  }
-  return rows;
-}
-
 RegressionData regression_data(const Communicator& comm, const WholeRegression& whole, Storage storage) {
-  const Range rows = regression_rows(whole.a.rows(), comm.size(), comm.rank());
-  Matrix a = whole.a.middleRows(rows.begin, rows.size());
-  const Vector b = whole.b.segment(rows.begin, rows.size());
-  if (storage == Storage::sparse) return {compress(a), b, rows.begin};
-  return {std::move(a), b, rows.begin};
+  const Range rows = rows_of_rank(whole.a.rows(), comm.size(), comm.rank());
+  return {share_of(comm, whole.a, storage), whole.b.segment(rows.begin, rows.size()), rows.begin};
 }
 
 RegressionOptions regression_options(const Communicator& comm, const WholeRegression& whole) {
-  const Range rows = regression_rows(whole.a.rows(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.a.rows(), comm.size(), comm.rank());
   RegressionOptions options{whole.link, whole.normalisation, {}, whole.ridge};
   if (whole.weights.size() > 0) options.weights = whole.weights.segment(rows.begin, rows.size());
   return options;

@@ -9,6 +9,7 @@
 #include "attnewton/problems/regression.hpp"
 
 #include "support/hyper_dual.hpp"
+#include "support/shared_rows.hpp"
 
 namespace attnewton::testing_support {
 
@@ -24,20 +25,12 @@ struct WholeRegression {
   std::string name() const;
 };
 
-enum class Storage { dense, sparse };
-
 /// Every link (powers 2, 0.5 and −1.5) with every normalisation, each with weights or a ridge or both or
 /// neither; n = 23, d = 5, A without negative entries and half of them 0, so that A x > 0 for x > 0.
 std::vector<WholeRegression> test_regressions();
 
 /// An x > 0 of moderate size, the same on every rank.
 Vector positive_point(Index unknowns, std::uint64_t seed);
-
-/// The rows of `rank`: of three ranks or more rank 1 has none, the others share them.
-Range regression_rows(Index rows, int ranks, int rank);
-
-/// The non-zero entries of rows.
-SparseRows compress(const Matrix& a);
 
 /// This rank's share as the product takes it.
 RegressionData regression_data(const Communicator& comm, const WholeRegression& whole, Storage storage);

@@ -74,7 +74,7 @@ DerivativeErrors check_at(const LoadedProblem& loaded, const Vector& theta,
   const auto point = problem.evaluate(theta);
   DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns());
   // A point outside the domain has no Hessian; check_derivatives says so.
-  if (point->objective().is_finite()) hessian->assemble(*point, h);
+  if (point->objective().is_finite()) hessian->assemble(*point, 0, h);
   return check_derivatives(
       problem, theta, [&h](const Vector& v) { return symmetric_multiply(h, v); }, options);
 }

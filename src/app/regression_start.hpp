@@ -5,7 +5,7 @@
 #include <string>
 
 #include "attnewton/problems/problem.hpp"
-#include "attnewton/problems/row_matrix.hpp"
+#include "attnewton/linalg/row_matrix.hpp"
 
 namespace attnewton {
 

@@ -134,7 +134,7 @@ Repetitions AttentionBench::measure_assembly(const RepetitionRule& rule) const {
   const AttentionHessian hessian(problem_, case_.hessian);
   DistributedMatrix h(std::make_shared<ProcessGrid>(problem_.comm()), problem_.unknowns(),
                       problem_.unknowns());
-  return repeat(problem_.comm(), rule, [&] { hessian.assemble(*point, h); });
+  return repeat(problem_.comm(), rule, [&] { hessian.assemble(*point, 0, h); });
 }
 
 }  // namespace attnewton

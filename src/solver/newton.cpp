@@ -30,8 +30,14 @@ constexpr double fast_gradient_gain = 0.1;
 // Decreases below this many roundings of the loss cannot be told from none.
 constexpr double roundings_of_loss = 64;
 
+// Steps in a row that show no progress before a solve ends as one at rounding; with a random Hessian, whose
+// steps are uneven, more.
+constexpr Index patience = 2;
+constexpr Index patience_with_random_hessian = 10;
+
 struct Trial {
   std::unique_ptr<Point> point;
+  std::optional<Vector> gradient;  // at the point, where the rating needed it
   double step_norm = 0;
   double ratio = 0;             // actual over predicted decrease
   bool below_rounding = false;  // both decreases are too small to be told from none
@@ -55,7 +61,7 @@ class NewtonSolve {
       throw NumericalError("the objective is not finite at the start: " + point_->obstacle());
     }
     summary_.initial_loss = point_->objective().loss;
-    compute_gradient();
+    take_gradient(std::nullopt);
     least_gradient_norm_ = gradient_norm_;
     summary_.initial_gradient_norm = gradient_norm_;
   }
@@ -63,7 +69,9 @@ class NewtonSolve {
   bool is_converged() const { return relative_gradient() <= options_.tolerance; }
   bool is_stationary() const { return gradient_norm_ == 0; }
   // The last steps showed no decrease of the loss, nor any of the gradient worth the name.
-  bool is_at_rounding() const { return steps_without_progress_ >= 2; }
+  bool is_at_rounding() const {
+    return steps_without_progress_ >= (hessian_.is_random() ? patience_with_random_hessian : patience);
+  }
   bool is_gradient_finite() const { return std::isfinite(gradient_norm_); }
   bool is_told_to_stop() const {
     const bool told = options_.stop_requested && options_.stop_requested();
@@ -84,7 +92,7 @@ class NewtonSolve {
 
   void assemble_hessian() {
     const TimingScope timing("hessian");
-    hessian_.assemble(*point_, h_);
+    hessian_.assemble(*point_, record_.iteration, h_);
     smallest_ritz_.reset();
     mean_abs_diagonal_ = h_.mean_abs_diagonal();
     if (!damping_) damping_.emplace(options_.damping, mean_abs_diagonal_);
@@ -137,7 +145,7 @@ class NewtonSolve {
     record_.step_norm = trial.step_norm;
     record_.ratio = trial.ratio;
     ++record_.iteration;
-    compute_gradient();
+    take_gradient(std::move(trial.gradient));
     gradient_gain_before_ = last_gradient_gain_;
     last_gradient_gain_ = gradient_norm_ / norm_before;
     damping_->adapt_after(trial.ratio, last_gradient_gain_);
@@ -187,9 +195,13 @@ class NewtonSolve {
     return problem_.evaluate_fully(theta, wanted_curvature_);
   }
 
-  void compute_gradient() {
+  Vector gradient_at(const Point& point) const {
     const TimingScope timing("gradient");
-    gradient_ = problem_.gradient(*point_);
+    return problem_.gradient(point);
+  }
+
+  void take_gradient(std::optional<Vector> known) {
+    gradient_ = known ? std::move(*known) : gradient_at(*point_);
     gradient_norm_ = gradient_.norm();
   }
 
@@ -219,18 +231,25 @@ class NewtonSolve {
     Trial trial;
     trial.point = evaluate(point_->theta() + step);
     trial.step_norm = step.norm();
-    rate(trial, predicted);
+    rate(trial, step, predicted);
     return trial;
   }
 
-  void rate(Trial& trial, double predicted) const {
+  void rate(Trial& trial, const Vector& step, double predicted) const {
     const Objective& objective = trial.point->objective();
     const double actual = point_->objective().loss - objective.loss;
     if (!objective.is_finite() || !(predicted > 0)) {
       trial.ratio = -1;
     } else if (predicted <= rounding_of_loss() && std::abs(actual) <= rounding_of_loss()) {
-      trial.ratio = 1;  // the model is right as far as can be seen
       trial.below_rounding = true;
+      // The model is right as far as can be seen; unless it is a random one, whose steps must still be
+      // judged: by gradients, of which (g + g⁺)ᵀs / 2 gives the decrease without its cancellation, to third
+      // order.
+      trial.ratio = 1;
+      if (hessian_.is_random()) {
+        trial.gradient = gradient_at(*trial.point);
+        trial.ratio = -0.5 * (gradient_ + *trial.gradient).dot(step) / predicted;
+      }
     } else {
       trial.ratio = actual / predicted;
     }

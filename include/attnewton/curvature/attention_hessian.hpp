@@ -19,7 +19,7 @@ class AttentionHessian : public HessianModel {
   AttentionHessian(const AttentionProblem& problem, HessianForm form) : problem_(problem), form_(form) {}
 
   std::string name() const override { return form_ == HessianForm::exact ? "exact" : "gauss-newton"; }
-  void assemble(const Point& point, DistributedMatrix& h) const override;
+  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override;
 
  private:
   const AttentionProblem& problem_;

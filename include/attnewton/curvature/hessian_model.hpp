@@ -15,9 +15,14 @@ class HessianModel {
   /// The name that --hessian gives it.
   virtual std::string name() const = 0;
 
-  /// Overwrites the lower triangle of `h` (unknowns × unknowns) with this model's Hessian at `point`.
-  /// Collective on the problem's communicator, which is that of h's grid.
-  virtual void assemble(const Point& point, DistributedMatrix& h) const = 0;
+  /// Whether iterations draw other matrices at random: steps then converge linearly, and unevenly, and
+  /// progress is judged with more patience.
+  virtual bool is_random() const { return false; }
+
+  /// Overwrites the lower triangle of `h` (unknowns × unknowns) with this model's Hessian at `point`. What is
+  /// random in it depends on its seed and `iteration` alone, from 0, so that iterations draw anew and the
+  /// same iteration draws the same. Collective on the problem's communicator, which is that of h's grid.
+  virtual void assemble(const Point& point, Index iteration, DistributedMatrix& h) const = 0;
 };
 
 }  // namespace attnewton

@@ -17,7 +17,7 @@ class RegressionHessian : public HessianModel {
   explicit RegressionHessian(const RegressionProblem& problem) : problem_(problem), gram_(problem.data().a) {}
 
   std::string name() const override { return "exact"; }
-  void assemble(const Point& point, DistributedMatrix& h) const override;
+  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override;
 
  private:
   const RegressionProblem& problem_;

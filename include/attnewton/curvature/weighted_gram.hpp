@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "attnewton/problems/row_matrix.hpp"
+#include "attnewton/linalg/row_matrix.hpp"
 
 namespace attnewton {
 

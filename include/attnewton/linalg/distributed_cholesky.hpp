@@ -18,6 +18,9 @@ class DistributedCholesky {
   /// (H + D)⁻¹ rhs, rhs and the result whole on every rank. Collective, 2n² flops over all ranks.
   Vector solve(const Vector& rhs) const;
 
+  /// L, in the lower triangle.
+  const DistributedMatrix& lower() const { return factor_; }
+
  private:
   explicit DistributedCholesky(DistributedMatrix factor) : factor_(std::move(factor)) {}
   DistributedMatrix factor_;

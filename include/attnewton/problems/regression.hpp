@@ -1,9 +1,9 @@
 // Regressions on one vector, link × normalisation, as a problem (MATHEMATICS §2).
 #pragma once
 
+#include "attnewton/linalg/row_matrix.hpp"
 #include "attnewton/problems/normalisation.hpp"
 #include "attnewton/problems/problem.hpp"
-#include "attnewton/problems/row_matrix.hpp"
 
 namespace attnewton {
 

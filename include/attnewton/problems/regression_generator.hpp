@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "attnewton/problems/normalisation.hpp"
-#include "attnewton/problems/row_matrix.hpp"
+#include "attnewton/linalg/row_matrix.hpp"
 
 namespace attnewton {
 

@@ -1,4 +1,4 @@
-#include "attnewton/problems/row_matrix.hpp"
+#include "attnewton/linalg/row_matrix.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/linalg/blas.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
 namespace attnewton {
@@ -54,6 +55,53 @@ Vector transposed_product(const SparseRows& a, const Vector& u, Range rows) {
     for (Index k = entries.begin; k < entries.end; ++k) sum[a.column(k)] += a.value(k) * u[i];
   }
   return sum;
+}
+
+Matrix product_with_columns(const Matrix& a, const Matrix& v, Range rows) {
+  Matrix product(rows.size(), v.cols());
+  if (rows.size() > 0 && v.cols() > 0) multiply_rows(a.middleRows(rows.begin, rows.size()), v, product);
+  return product;
+}
+
+Matrix product_with_columns(const SparseRows& a, const Matrix& v, Range rows) {
+  Matrix product = Matrix::Zero(rows.size(), v.cols());
+  for (Index i = rows.begin; i < rows.end; ++i) {
+    const Range entries = a.entries_of(i);
+    for (Index k = entries.begin; k < entries.end; ++k)
+      product.row(i - rows.begin) += a.value(k) * v.row(a.column(k));
+  }
+  return product;
+}
+
+double squared_norm(const Matrix& a, Index row) {
+  return a.row(row).squaredNorm();
+}
+
+double squared_norm(const SparseRows& a, Index row) {
+  const Range entries = a.entries_of(row);
+  double sum = 0;
+  for (Index k = entries.begin; k < entries.end; ++k) sum += a.value(k) * a.value(k);
+  return sum;
+}
+
+Matrix selected(const Matrix& a, std::span<const Index> rows) {
+  Matrix chosen(static_cast<Index>(rows.size()), a.cols());
+  for_each_task(chosen.rows(), [&](Index i) { chosen.row(i) = a.row(rows[static_cast<std::size_t>(i)]); });
+  return chosen;
+}
+
+SparseRows selected(const SparseRows& a, std::span<const Index> rows) {
+  SparseRows chosen;
+  chosen.columns = a.columns;
+  for (const Index row : rows) {
+    const Range entries = a.entries_of(row);
+    chosen.column_indices.insert(chosen.column_indices.end(), a.column_indices.begin() + entries.begin,
+                                 a.column_indices.begin() + entries.end);
+    chosen.values.insert(chosen.values.end(), a.values.begin() + entries.begin,
+                         a.values.begin() + entries.end);
+    chosen.offsets.push_back(chosen.entries());
+  }
+  return chosen;
 }
 
 [[noreturn]] void throw_not_finite(double value, Index row, Index column) {
@@ -128,6 +176,33 @@ Vector RowMatrix::transpose_times(const Vector& u) const {
   return deterministic_sum(chunks.count(), zero, [&](Index i) {
     return std::visit([&](const auto& a) { return transposed_product(a, u, chunks.chunk(i)); }, rows_);
   });
+}
+
+Matrix RowMatrix::times_columns(const Matrix& v) const {
+  require(v.rows() == columns(), "RowMatrix::times_columns: v has a row a column");
+  Matrix result(rows(), v.cols());
+  const RowChunks chunks(rows());
+  for_each_task(chunks.count(), [&](Index i) {
+    const Range part = chunks.chunk(i);
+    result.middleRows(part.begin, part.size()) =
+        std::visit([&](const auto& a) { return product_with_columns(a, v, part); }, rows_);
+  });
+  return result;
+}
+
+Vector RowMatrix::squared_row_norms() const {
+  Vector norms(rows());
+  const RowChunks chunks(rows());
+  for_each_task(chunks.count(), [&](Index i) {
+    const Range part = chunks.chunk(i);
+    for (Index row = part.begin; row < part.end; ++row)
+      norms[row] = std::visit([&](const auto& a) { return squared_norm(a, row); }, rows_);
+  });
+  return norms;
+}
+
+RowMatrix RowMatrix::select(std::span<const Index> rows) const {
+  return std::visit([&](const auto& a) { return RowMatrix(selected(a, rows)); }, rows_);
 }
 
 }  // namespace attnewton

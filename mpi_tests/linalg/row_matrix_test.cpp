@@ -1,6 +1,7 @@
-#include "attnewton/problems/row_matrix.hpp"
+#include "attnewton/linalg/row_matrix.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -8,7 +9,7 @@
 #include "attnewton/parallel/threads.hpp"
 #include "attnewton/random/stream.hpp"
 
-#include "support/whole_regression.hpp"
+#include "support/shared_rows.hpp"
 
 namespace attnewton {
 namespace {
@@ -46,6 +47,26 @@ TEST(RowMatrix, GivesTheSameBitsForAnyNumberOfThreads) {
     const Vector with_two = matrix.transpose_times(u);
     const ThreadLimit one(1);
     EXPECT_EQ(matrix.transpose_times(u), with_two);
+  }
+}
+
+TEST(RowMatrix, TakesRowsAndTheirNormsAndManyColumnsAtOnce) {
+  for (const Index rows : {Index{0}, Index{1}, Index{1500}}) {
+    const Matrix a = sparse_numbers(rows, 13);
+    const Matrix v = RandomStream(7, RandomPurpose::start).normal_rows({0, 13}, 5);
+    std::vector<Index> chosen;
+    for (Index i = rows - 1; i >= 0; i -= 2) chosen.push_back(i);
+    for (const RowMatrix& matrix : {RowMatrix(a), RowMatrix(compress(a))}) {
+      EXPECT_LE((matrix.times_columns(v) - a * v).norm(), 1e-14 * (1 + v.norm() * a.norm()));
+      EXPECT_LE((matrix.squared_row_norms() - a.rowwise().squaredNorm()).norm(), 1e-14 * a.squaredNorm());
+      const RowMatrix part = matrix.select(chosen);
+      part.check(0);
+      EXPECT_EQ(part.is_sparse(), matrix.is_sparse());
+      ASSERT_EQ(part.rows(), static_cast<Index>(chosen.size()));
+      const Matrix entries = part.times_columns(Matrix::Identity(13, 13));
+      for (Index k = 0; k < part.rows(); ++k)
+        EXPECT_EQ(Vector(entries.row(k)), Vector(a.row(chosen[static_cast<std::size_t>(k)])));
+    }
   }
 }
 

@@ -1,6 +1,7 @@
-// A rank's rows of a tall matrix A, dense or sparse, with the products that regressions take.
+// A rank's rows of a tall matrix A, dense or sparse, with the products that regressions and sketches take.
 #pragma once
 
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -35,6 +36,12 @@ class RowMatrix {
   /// Aᵀ u of u ∈ R^n_local: this rank's term. Cost 2·entries flops on TBB's threads, and some tens of vectors
   /// of length d; the same bits for any number of threads.
   Vector transpose_times(const Vector& u) const;
+  /// A V (n_local × k) of V (d × k). Cost 2·k·entries flops on TBB's threads.
+  Matrix times_columns(const Matrix& v) const;
+  /// ‖a_i‖² of each row. Cost 2·entries flops on TBB's threads.
+  Vector squared_row_norms() const;
+  /// These rows, in this order, in the same form. Cost O(their entries).
+  RowMatrix select(std::span<const Index> rows) const;
 
  private:
   std::variant<Matrix, SparseRows> rows_;

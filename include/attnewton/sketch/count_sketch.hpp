@@ -1,0 +1,49 @@
+// CountSketch and OSNAP: sparse oblivious subspace embeddings (MATHEMATICS §6).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "attnewton/linalg/distributed_matrix.hpp"
+#include "attnewton/linalg/row_matrix.hpp"
+#include "attnewton/random/stream.hpp"
+
+namespace attnewton {
+
+/// S ∈ R^{m×n} for any n: `blocks` blocks of `block_rows` rows each, m their product. Each column has one
+/// entry ±1/√blocks in each block, at a random row. OSNAP's block construction (Nelson and Nguyễn,
+/// arXiv 1211.1002); CountSketch with one block. Column i is drawn by seed, iteration and i alone. An
+/// MPI-free value.
+class CountSketch {
+ public:
+  CountSketch(Index block_rows, Index blocks, std::uint64_t seed, Index iteration);
+
+  Index rows() const { return block_rows_ * blocks_; }
+  Index block_rows() const { return block_rows_; }
+  Index blocks() const { return blocks_; }
+
+  struct Entry {
+    Index row;     ///< within its block
+    double value;  ///< 1/√blocks or −1/√blocks
+  };
+  /// The entry of column `column` in a block. Local, O(1).
+  Entry entry(Index column, Index block) const;
+
+  /// Block `block` of S diag(scale) A for the local rows of A, the first of which is row `first_row` of all:
+  /// block_rows × d. Local, 2·entries flops and O(n_local) on TBB's threads; the same bits for any number of
+  /// them.
+  Matrix block_of_product(Index block, const RowMatrix& a, const Vector& scale, Index first_row) const;
+
+ private:
+  RandomStream stream_;
+  Index block_rows_;
+  Index blocks_;
+};
+
+/// Adds S diag(scale) A, summed over ranks, to the first rows of `sum` (at least S's rows, d columns).
+/// `scale` has an entry a local row. Collective on the grid of `sum`; 2·blocks·entries flops, memory a few
+/// blocks.
+void add_sketch(const CountSketch& sketch, const RowMatrix& a, const Vector& scale, Index first_row,
+                DistributedMatrix& sum);
+
+}  // namespace attnewton

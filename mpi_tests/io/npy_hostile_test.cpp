@@ -142,6 +142,7 @@ bool survives(const std::string& path, const std::string& bytes) {
       EXPECT_EQ(read.rows(), file.rows());
       EXPECT_EQ(read.cols(), file.columns());
       EXPECT_TRUE(read.allFinite());
+      EXPECT_EQ(read_npy_columns(file, {0, file.columns()}), read);
     } else if (file.shape.size() == 1) {
       EXPECT_EQ(static_cast<Index>(read_npy_indices(path).size()), file.rows());
     }

@@ -111,6 +111,50 @@ TEST_F(Npy, RefusesARangeOutsideTheFile) {
   }
 }
 
+// Row by row where long stretches lie between the columns, in one go where short ones do.
+TEST_F(Npy, EachRankReadsItsOwnColumns) {
+  const auto comm = Communicator::world();
+  for (const Index columns : {Index{7}, Index{300}, Index{40000}}) {
+    const Index rows = columns > 1000 ? 9 : 997;
+    std::vector<double> values;
+    std::vector<float> rounded;
+    for (Index i = 0; i < rows * columns; ++i) {
+      values.push_back(static_cast<double>((i * 7919) % 1000003) / 8);
+      rounded.push_back(static_cast<float>(values.back()));
+    }
+    const std::string shape = "(" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+    for (const auto& path : {put(npy_bytes("<f8", shape, values), "double.npy"),
+                             put(npy_bytes("<f4", shape, rounded), "single.npy")}) {
+      const NpyFile file = open_npy(path);
+      const Matrix whole = read_npy(path);
+      const Range own{columns * comm.rank() / comm.size(), columns * (comm.rank() + 1) / comm.size()};
+      for (const Range range :
+           {own, Range{0, columns}, {0, 1}, {columns - 1, columns}, {3, 3}, {2, columns - 1}}) {
+        const Matrix part = read_npy_columns(file, range);
+        ASSERT_EQ(part.cols(), range.size());
+        EXPECT_EQ(part, whole.middleCols(range.begin, range.size())) << path << ' ' << range.begin;
+      }
+    }
+  }
+}
+
+TEST_F(Npy, ReadsColumnsOfEmptyAndOneDimensionalArrays) {
+  const NpyFile no_rows = open_npy(put(npy_bytes<double>("<f8", "(0, 3)", {})));
+  EXPECT_EQ(read_npy_columns(no_rows, {1, 3}).rows(), 0);
+  EXPECT_EQ(read_npy_columns(no_rows, {1, 3}).cols(), 2);
+  const NpyFile no_columns = open_npy(put(npy_bytes<float>("<f4", "(4, 0)", {})));
+  EXPECT_EQ(read_npy_columns(no_columns, {0, 0}).rows(), 4);
+  const NpyFile line = open_npy(put(npy_bytes<double>("<f8", "(3,)", {1, 2, 3})));
+  EXPECT_EQ(read_npy_columns(line, {0, 1}), (Matrix(3, 1) << 1, 2, 3).finished());
+}
+
+TEST_F(Npy, RefusesColumnsOutsideTheFile) {
+  const NpyFile file = open_npy(put(npy_bytes<double>("<f8", "(1, 2)", {1, 2})));
+  for (const Range columns : {Range{-1, 1}, {0, 3}, {2, 1}, {3, 3}}) {
+    EXPECT_THROW(read_npy_columns(file, columns), InternalError) << columns.begin;
+  }
+}
+
 // A file with a hole: 5 GiB to look at, one page on disk.
 TEST_F(Npy, ReadsRowsBeyondFourGibibytes) {
   if (!Communicator::world().is_root()) return;
@@ -124,6 +168,17 @@ TEST_F(Npy, ReadsRowsBeyondFourGibibytes) {
   ::close(file);
   ASSERT_EQ(written, Index{sizeof last});
   EXPECT_EQ(read_npy_rows(open_npy(path), {rows - 2, rows}), (Matrix(2, 1) << 0, 42).finished());
+
+  const Index columns = rows / 2;
+  const auto wide_header = npy_header_bytes(npy_dict("<f8", "(2, " + std::to_string(columns) + ")"));
+  const auto wide = put(wide_header, "wide.npy");
+  const int wide_file = ::open(wide.c_str(), O_WRONLY | O_CLOEXEC);
+  const auto end = static_cast<Index>(wide_header.size()) + rows * Index{sizeof last};
+  const auto put_down = ::pwrite(wide_file, &last, sizeof last, end - Index{sizeof last});
+  ::close(wide_file);
+  ASSERT_EQ(put_down, Index{sizeof last});
+  EXPECT_EQ(read_npy_columns(open_npy(wide), {columns - 2, columns}),
+            (Matrix(2, 2) << 0, 0, 0, 42).finished());
 }
 
 TEST_F(Npy, ReadsIndicesOfBothWidths) {
@@ -147,6 +202,12 @@ TEST_F(Npy, NonFiniteNumbersAreNamedByTheirPlaceInTheFile) {
   EXPECT_EQ(message_of({10, 70000}), path + ": NaN at row 40000, column 3 (counted from 0)");
   EXPECT_EQ(message_of({49999, 50001}), path + ": -inf at row 50000, column 0 (counted from 0)");
   EXPECT_EQ(read_npy_rows(file, {40001, 50000}).sum(), 9999 * 4);
+  const auto message_in_columns = [&](Range columns) {
+    return error_of(ExitCode::bad_data, path, [&] { read_npy_columns(file, columns); });
+  };
+  EXPECT_EQ(message_in_columns({2, 4}), path + ": NaN at row 40000, column 3 (counted from 0)");
+  EXPECT_EQ(message_in_columns({0, 3}), path + ": -inf at row 50000, column 0 (counted from 0)");
+  EXPECT_EQ(read_npy_columns(file, {1, 3}).sum(), 70000 * 2);
 
   const auto single = put(npy_bytes<float>("<f4", "(3,)", {1, 2, std::numeric_limits<float>::infinity()}));
   EXPECT_EQ(error_of(ExitCode::bad_data, single, [&] { read_npy(single); }),
@@ -156,6 +217,12 @@ TEST_F(Npy, NonFiniteNumbersAreNamedByTheirPlaceInTheFile) {
 TEST_F(Npy, TypesThatDoNotFitTheUseAreRefusedWithTheMend) {
   const auto integers = put(npy_bytes<std::int64_t>("<i8", "(2,)", {1, 2}), "integers.npy");
   EXPECT_NE(error_of(ExitCode::bad_data, integers, [&] { read_npy(integers); }).find("holds int64"),
+            std::string::npos);
+  EXPECT_NE(error_of(ExitCode::bad_data, integers,
+                     [&] {
+                       read_npy_columns(open_npy(integers), {0, 1});
+                     })
+                .find("holds int64"),
             std::string::npos);
   const auto numbers = put(npy_bytes<float>("<f4", "(2,)", {1, 2}), "numbers.npy");
   EXPECT_NE(error_of(ExitCode::bad_data, numbers, [&] { read_npy_indices(numbers); }).find("astype('<i8')"),
@@ -171,6 +238,7 @@ TEST_F(Npy, AFileThatShrankSinceItWasOpenedIsNoticed) {
   ASSERT_EQ(::truncate(path.c_str(), file.data_offset + 8), 0);
   const auto message = error_of(ExitCode::bad_data, path, [&] { read_npy_rows(file, {0, 1}); });
   EXPECT_NE(message.find("is truncated"), std::string::npos) << message;
+  EXPECT_EQ(error_of(ExitCode::bad_data, path, [&] { read_npy_columns(file, {0, 1}); }), message);
 }
 
 }  // namespace

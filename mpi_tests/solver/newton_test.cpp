@@ -9,6 +9,7 @@
 #include "attnewton/problems/attention_generator.hpp"
 
 #include "support/hyper_dual.hpp"
+#include "support/recorder.hpp"
 #include "support/whole_attention.hpp"
 
 namespace attnewton {
@@ -91,12 +92,6 @@ double plain_step_norm(const Matrix& m) {
   for (const auto& entry : solution) squares += entry[0] * entry[0];
   return std::sqrt(squares);
 }
-
-class Recorder : public IterationObserver {
- public:
-  void on_iteration(const IterationRecord& record) override { records.push_back(record); }
-  std::vector<IterationRecord> records;
-};
 
 TEST(Newton, FindsRosenbrocksMinimumMonotonicallyWithAQuadraticEnd) {
   const Rosenbrock problem(6);

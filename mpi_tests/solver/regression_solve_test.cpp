@@ -7,18 +7,13 @@
 #include "attnewton/random/stream.hpp"
 #include "attnewton/solver/newton.hpp"
 
+#include "support/recorder.hpp"
 #include "support/whole_regression.hpp"
 
 namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-class Recorder : public IterationObserver {
- public:
-  void on_iteration(const IterationRecord& record) override { records.push_back(record); }
-  std::vector<IterationRecord> records;
-};
 
 // A regression whose target is that of x*, with noise of that share of it.
 struct Planted {

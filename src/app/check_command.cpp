@@ -70,7 +70,7 @@ class CheckCommand : public Command {
 DerivativeErrors check_at(const LoadedProblem& loaded, const Vector& theta,
                           const DerivativeCheckOptions& options) {
   const Problem& problem = loaded.problem();
-  const auto hessian = loaded.hessian(HessianForm::exact);
+  const auto hessian = loaded.hessian({});
   const auto point = problem.evaluate(theta);
   DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns());
   // A point outside the domain has no Hessian; check_derivatives says so.

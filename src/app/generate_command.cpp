@@ -34,7 +34,8 @@ GenerateCommand::GenerateCommand()
           "Writes a planted problem: random inputs or given ones, known unknowns, and the target that they "
           "make.") {
   table_.group("Problem");
-  add_problem_kind(table_, options_.problem, "What to make: one self-attention layer, or a regression.");
+  add_problem_kind(table_, options_.problem,
+                   "What to make: one self-attention layer, or a regression of some kind.");
   add_sizes();
   add_regression();
   table_.group("Running and output");
@@ -57,8 +58,10 @@ void GenerateCommand::add_sizes() {
   table_.integer("width", recipe.width, {.at_least = 1, .at_most = most_columns}, "Width d of the inputs.");
   table_
       .integer("output-width", recipe.output_width, {.at_least = 1, .at_most = most_columns},
-               "Width e of the output B.")
-      .goes_with(attention);
+               "Width e of the output B; with two-layer the number m of outputs.")
+      .goes_with(with_problems(options_.problem, {ProblemKind::attention, ProblemKind::two_layer}));
+  table_.integer("keys", options_.keys, {.at_least = 0, .at_most = most_rows}, "Rows m of A2; 0: n.")
+      .goes_with(with_problems(options_.problem, {ProblemKind::multi_softmax}));
   table_
       .integer("sequence-length", recipe.sequence_length, {.at_least = 0},
                "Rows a sequence, the last one may be shorter; 0: one sequence of all rows.")
@@ -66,10 +69,10 @@ void GenerateCommand::add_sizes() {
   table_.integer("factor-rank", recipe.factor_rank, {.at_least = 0}, "Rank of the planted X; 0: full.")
       .goes_with(attention);
   table_.number("logit-scale", recipe.logit_scale, {.at_least = 0},
-                "Standard deviation of the logits, or of a regression's scores A x.");
+                "Standard deviation of the logits, or of a regression's scores A x, at the planted point.");
   table_.number("noise", recipe.noise, {.at_least = 0},
-                "Standard deviation of normal noise on the target's entries; with a regression relative to "
-                "their root mean square.");
+                "Standard deviation of normal noise on the target's entries; but with attention "
+                "relative to their root mean square.");
   table_.flag("causal", recipe.causal, "Query j of a sequence sees its keys up to j only.")
       .goes_with(attention);
   table_.seed("seed", recipe.seed,
@@ -79,14 +82,15 @@ void GenerateCommand::add_sizes() {
 void GenerateCommand::add_regression() {
   const OptionScope regression = with_problems(options_.problem, {ProblemKind::regression});
   RowsRecipe& rows = options_.rows;
-  table_.group("Regression");
+  table_.group("Regressions");
   table_
       .path(
           "a", "FILE", options_.problem.a,
           "A to plant a target in; random, of --rows and --width, if not given. Written again as it is used: "
           "standardised, without the target column.")
       .goes_with(regression);
-  add_regression_options(table_, options_.problem);
+  add_functions(table_, options_.problem);
+  add_columns(table_, options_.problem);
   table_
       .number("density", rows.density, {.at_least = 0, .at_most = 1, .above_least = true},
               "Share of the entries of a random A that are not zero; below 1 A is sparse.")
@@ -121,8 +125,14 @@ ExitCode GenerateCommand::run(const Communicator& comm, const std::string& /*com
     case ProblemKind::attention:
       generate_attention_files(comm, options_);
       break;
+    case ProblemKind::multi_softmax:
+      generate_multi_softmax_files(comm, options_);
+      break;
     case ProblemKind::regression:
       generate_regression_files(comm, options_);
+      break;
+    case ProblemKind::two_layer:
+      generate_two_layer_files(comm, options_);
       break;
   }
   return ExitCode::success;

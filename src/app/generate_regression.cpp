@@ -43,7 +43,7 @@ Index memory_bytes(const RowsRecipe& recipe, int ranks) {
 }
 
 PreparedRows make_rows(const Communicator& comm, const GenerateOptions& options) {
-  if (!options.problem.a.empty()) return read_rows(comm, options.problem);
+  if (!options.problem.a.empty()) return read_rows(comm, {"A", options.problem.a}, options.problem);
   const RowsRecipe recipe = rows_recipe(options);
   check_memory(comm, memory_bytes(recipe, comm.size()));
   PreparedRows prepared;

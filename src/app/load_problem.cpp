@@ -9,10 +9,14 @@ std::unique_ptr<LoadedProblem> load_problem(const Communicator& comm, const Prob
   switch (options.kind) {
     case ProblemKind::attention:
       return load_attention(comm, options);
+    case ProblemKind::multi_softmax:
+      return load_multi_softmax(comm, options);
     case ProblemKind::regression:
+      return load_regression(comm, options);
+    case ProblemKind::two_layer:
       break;
   }
-  return load_regression(comm, options);
+  return load_two_layer(comm, options);
 }
 
 }  // namespace attnewton

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "attnewton/curvature/attention_hessian.hpp"
 #include "attnewton/io/npy_writer.hpp"
 #include "attnewton/parallel/agreement.hpp"
 #include "attnewton/problems/attention_reference.hpp"
@@ -38,8 +39,8 @@ class LoadedAttention : public LoadedProblem {
   std::string description() const override;
   std::vector<std::pair<std::string, Index>> sizes() const override;
   Index memory_bytes() const override;
-  std::unique_ptr<HessianModel> hessian(HessianForm form) const override {
-    return std::make_unique<AttentionHessian>(problem_, form);
+  std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override {
+    return std::make_unique<AttentionHessian>(problem_, form_of(options));
   }
   std::string default_start() const override { return "least-squares"; }
   Vector start(const StartOptions& options) const override { return starting_point(problem_, options); }

@@ -7,9 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "attnewton/curvature/attention_hessian.hpp"
+#include "attnewton/curvature/hessian_model.hpp"
 #include "attnewton/report/result.hpp"
 
+#include "hessian_options.hpp"
 #include "problem_options.hpp"
 #include "start_options.hpp"
 
@@ -39,7 +40,7 @@ class LoadedProblem {
   /// of percent. Local.
   virtual Index memory_bytes() const = 0;
   /// Local; the problem must outlive the model.
-  virtual std::unique_ptr<HessianModel> hessian(HessianForm form) const = 0;
+  virtual std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const = 0;
 
   /// The rule that a start follows if none is given. Local.
   virtual std::string default_start() const = 0;
@@ -61,6 +62,8 @@ std::unique_ptr<LoadedProblem> load_problem(const Communicator& comm, const Prob
 
 // One for each kind of problem.
 std::unique_ptr<LoadedProblem> load_attention(const Communicator& comm, const ProblemOptions& options);
+std::unique_ptr<LoadedProblem> load_multi_softmax(const Communicator& comm, const ProblemOptions& options);
 std::unique_ptr<LoadedProblem> load_regression(const Communicator& comm, const ProblemOptions& options);
+std::unique_ptr<LoadedProblem> load_two_layer(const Communicator& comm, const ProblemOptions& options);
 
 }  // namespace attnewton

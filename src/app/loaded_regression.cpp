@@ -1,18 +1,13 @@
 // A regression on one vector as the commands use it.
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
-#include "attnewton/core/error.hpp"
 #include "attnewton/curvature/regression_hessian.hpp"
-#include "attnewton/io/npy_writer.hpp"
-#include "attnewton/parallel/agreement.hpp"
 
 #include "loaded_problem.hpp"
 #include "regression_input.hpp"
-#include "regression_start.hpp"
-#include "solve_output.hpp"
+#include "vector_unknown.hpp"
 
 namespace attnewton {
 namespace {
@@ -21,7 +16,7 @@ class LoadedRegression : public LoadedProblem {
  public:
   LoadedRegression(const Communicator& comm, RegressionInput input)
       : rows_(input.rows),
-        standardisation_(std::move(input.standardisation)),
+        unknown_(std::move(input.standardisation)),
         problem_(comm, std::move(input.data), std::move(input.options)),
         entries_(comm.sum(problem_.data().a.entries())) {}
 
@@ -29,21 +24,26 @@ class LoadedRegression : public LoadedProblem {
   std::string description() const override;
   std::vector<std::pair<std::string, Index>> sizes() const override;
   Index memory_bytes() const override;
-  std::unique_ptr<HessianModel> hessian(HessianForm form) const override;
+  std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override;
   std::string default_start() const override;
-  Vector start(const StartOptions& options) const override;
-  void write_solution(const std::string& folder, const Point& point) const override;
-  void load_reference(const ReferenceFiles& files) override;
-  std::optional<ReferenceReport> compare_with_reference(const Point& point) const override;
+  Vector start(const StartOptions& options) const override {
+    return unknown_.start(problem_, problem_.data().a, options, default_start());
+  }
+  void write_solution(const std::string& folder, const Point& point) const override {
+    unknown_.write(problem_.comm(), folder, point);
+  }
+  void load_reference(const ReferenceFiles& files) override { unknown_.load_reference(problem_, files); }
+  std::optional<ReferenceReport> compare_with_reference(const Point& point) const override {
+    return unknown_.compare(problem_.comm(), problem_.data().a, point);
+  }
 
  private:
   bool is_sparse() const { return problem_.data().a.is_sparse(); }
 
   Index rows_;
-  std::optional<Standardisation> standardisation_;
+  VectorUnknown unknown_;
   RegressionProblem problem_;
   Index entries_;
-  std::optional<Vector> reference_;
 };
 
 std::string LoadedRegression::description() const {
@@ -72,52 +72,16 @@ Index LoadedRegression::memory_bytes() const {
       std::min(most, sizeof(double) * (matrix + vectors + hessian_and_factor + panels)));
 }
 
-std::unique_ptr<HessianModel> LoadedRegression::hessian(HessianForm form) const {
-  if (form != HessianForm::exact)
-    throw UsageError("--hessian gauss-newton goes with --problem attention alone");
-  return std::make_unique<RegressionHessian>(problem_);
+std::unique_ptr<HessianModel> LoadedRegression::hessian(const HessianOptions& options) const {
+  if (options.kind == HessianKind::sampled)
+    return std::make_unique<SampledRegressionHessian>(problem_, options.sampling);
+  return std::make_unique<RegressionHessian>(problem_, form_of(options));
 }
 
 // x = 0 is stationary for even links and has no α for odd ones.
 std::string LoadedRegression::default_start() const {
   const Link link = problem_.options().link.kind;
   return link == Link::cosh || link == Link::sinh || link == Link::power ? "random" : "zero";
-}
-
-Vector LoadedRegression::start(const StartOptions& options) const {
-  const std::vector<std::string> files = options.files();
-  if (files.size() > 1) throw UsageError("a regression has one unknown, x: give one file to start from");
-  if (!files.empty()) return read_unknown(problem_, files.front());
-  const std::string rule = options.words.empty() ? default_start() : options.words.front();
-  if (rule == "least-squares")
-    throw UsageError("the start least-squares goes with --problem attention alone: take zero or random");
-  if (rule == "random") return random_start(problem_.comm(), problem_.data().a, options.seed);
-  return Vector::Zero(problem_.unknowns());
-}
-
-void LoadedRegression::write_solution(const std::string& folder, const Point& point) const {
-  agree_on_errors(problem_.comm(), [&] {
-    if (!problem_.comm().is_root()) return;
-    write_npy_vector(path_in(folder, "x.npy"), point.theta());
-    if (standardisation_) write_standardisation(folder, *standardisation_);
-  });
-}
-
-void LoadedRegression::load_reference(const ReferenceFiles& files) {
-  reference_ = read_unknown(problem_, files.x);
-}
-
-std::optional<ReferenceReport> LoadedRegression::compare_with_reference(const Point& point) const {
-  if (!reference_) return std::nullopt;
-  const RowMatrix& a = problem_.data().a;
-  const Communicator& comm = problem_.comm();
-  const auto relative = [](double error, double size) { return size > 0 ? error / size : error; };
-  const double score_difference = std::sqrt(comm.sum(a.times(point.theta() - *reference_).squaredNorm()));
-  const double x_error = relative((point.theta() - *reference_).norm(), reference_->norm());
-  const double score_error =
-      relative(score_difference, std::sqrt(comm.sum(a.times(*reference_).squaredNorm())));
-  return ReferenceReport{{{"x_error", x_error}, {"score_error", score_error}},
-                         fmt::format("x within {:.1e}, scores A x within {:.1e}", x_error, score_error)};
 }
 
 }  // namespace

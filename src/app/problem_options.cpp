@@ -14,7 +14,9 @@ namespace attnewton {
 namespace {
 
 constexpr auto attention = ProblemKind::attention;
+constexpr auto multi_softmax = ProblemKind::multi_softmax;
 constexpr auto regression = ProblemKind::regression;
+constexpr auto two_layer = ProblemKind::two_layer;
 
 void add_matrices(OptionTable& table, ProblemOptions& options) {
   const std::string formats = fmt::format("Formats, by ending: {}.", matrix_endings());
@@ -22,16 +24,21 @@ void add_matrices(OptionTable& table, ProblemOptions& options) {
       .goes_with(with_problems(options, {regression}));
   table
       .path("a1", "FILE", options.a1,
-            "A1, the queries' inputs: n × d1, .npy of float32 or float64. Required.")
-      .goes_with(with_problems(options, {attention}));
-  table.path("a2", "FILE", options.a2, "A2, the keys' inputs: m × d2. A1 if not given.")
-      .goes_with(with_problems(options, {attention}));
+            "A1, n × d1, required: the queries' inputs, .npy of float32 or float64; with two-layer the "
+            "matrix of "
+            "the inner scores, in any format that --a takes.")
+      .goes_with(with_problems(options, {attention, multi_softmax, two_layer}));
+  table
+      .path("a2", "FILE", options.a2,
+            "A2, .npy: the keys' inputs, m × d2, A1 if not given; with two-layer the outer layer, m × n, "
+            "required.")
+      .goes_with(with_problems(options, {attention, multi_softmax, two_layer}));
   table.path("a3", "FILE", options.a3, "A3, the values' inputs: m × d3. A2 if not given.")
       .goes_with(with_problems(options, {attention}));
   table.path(
       "b", "FILE", options.b,
-      "What is to be fitted. Attention: the output B, n × e. Regression: the target b, n numbers in one "
-      "column; or see --target-column.");
+      "What is to be fitted. Attention: the output B, n × e, .npy; multi-softmax: B, n × m, .npy. "
+      "Regression: the target b, n numbers in one column, or see --target-column; two-layer: m numbers.");
 }
 
 void add_attention_rows(OptionTable& table, ProblemOptions& options) {
@@ -46,13 +53,15 @@ void add_attention_rows(OptionTable& table, ProblemOptions& options) {
             "given.")
       .goes_with(scope);
   table.flag("causal", options.causal, "Query j of a sequence sees its keys up to j only.").goes_with(scope);
-  table.number("scale", options.scale, {}, "Factor of the logits A1 X A2ᵀ.").goes_with(scope);
+  table.number("scale", options.scale, {}, "Factor of the logits A1 X A2ᵀ.")
+      .goes_with(with_problems(options, {attention, multi_softmax}));
 }
 
 void add_regularisers(OptionTable& table, ProblemOptions& options) {
-  table.flag("append-ones", options.append_ones,
-             "Append a column of ones, after --standardise, to A; with attention to A1, A2 and A3: biases "
-             "become unknowns (rows and columns of X and Y).");
+  table.flag(
+      "append-ones", options.append_ones,
+      "Append a column of ones, after --standardise, to A or A1, and with queries and keys to A2 and A3: "
+      "biases become unknowns (rows and columns of X and Y).");
   table.number(
       "ridge", options.ridge, {.at_least = 0},
       "λ of the regulariser ½λ‖X‖² + ½λ‖Y‖², or ½λ‖x‖². With attention X = 0 without a mask needs it: "
@@ -61,7 +70,9 @@ void add_regularisers(OptionTable& table, ProblemOptions& options) {
       "weights", options.weights, {.at_least = 0},
       "w of the weighted regulariser ½‖W A1 X A2ᵀ‖² + ½‖W A3 Y‖², or ½‖W A x‖², W = diag(w): a number for "
       "all "
-      "rows, or a 1-D .npy with one for each (attention: then n = m). None if not given or 0.");
+      "rows, or a 1-D .npy with one for each (attention: then n = m). Multi-softmax has the first term of "
+      "the "
+      "two. None if not given or 0.");
 }
 
 void check_attention(const ProblemOptions& options) {
@@ -70,6 +81,13 @@ void check_attention(const ProblemOptions& options) {
   if (!options.key_offsets.empty() && options.offsets.empty())
     throw UsageError(
         "--key-offsets needs --offsets: the sequences of the queries and of the keys go together");
+}
+
+void check_two_matrices(const ProblemOptions& options) {
+  if (options.a1.empty()) throw UsageError("--a1 FILE is missing: the matrix A1");
+  if (options.kind == two_layer && options.a2.empty())
+    throw UsageError("--a2 FILE is missing: the outer layer A2, m x n (.npy)");
+  if (options.b.empty()) throw UsageError("--b FILE is missing: the target");
 }
 
 void check_regression(const ProblemOptions& options) {
@@ -87,7 +105,17 @@ void check_regression(const ProblemOptions& options) {
 }  // namespace
 
 const char* to_string(ProblemKind kind) {
-  return kind == ProblemKind::attention ? "attention" : "regression";
+  switch (kind) {
+    case ProblemKind::attention:
+      return "attention";
+    case ProblemKind::multi_softmax:
+      return "multi-softmax";
+    case ProblemKind::regression:
+      return "regression";
+    case ProblemKind::two_layer:
+      break;
+  }
+  return "two-layer";
 }
 
 OptionScope with_problems(const ProblemOptions& options, const std::vector<ProblemKind>& kinds) {
@@ -98,56 +126,77 @@ OptionScope with_problems(const ProblemOptions& options, const std::vector<Probl
           [&options, kinds] { return std::find(kinds.begin(), kinds.end(), options.kind) != kinds.end(); }};
 }
 
-void add_regression_options(OptionTable& table, ProblemOptions& options) {
-  const OptionScope scope = with_problems(options, {regression});
+void add_functions(OptionTable& table, ProblemOptions& options) {
   table
       .text("link", "exp|cosh|sinh|soft-residual|power:BETA|identity", options.link,
             "φ of the scores z = A x: e^z, cosh z, sinh z, e^z + z, z^β or z.",
             [](const std::string& word) { link_named(word); })
-      .goes_with(scope);
+      .goes_with(with_problems(options, {regression}));
   table
       .choice<Normalisation>(
           "normalisation", options.normalisation,
           {{"none", Normalisation::none},
            {"rescaled", Normalisation::rescaled},
            {"softmax", Normalisation::softmax}},
-          "The residual of u = φ(z), α its sum: u − b (none), u − α b (rescaled) or u/α − b (softmax).")
-      .goes_with(scope);
+          "The residual of u = φ(z), α its sum: u − b (none), u − α b (rescaled) or u/α − b (softmax); with "
+          "multi-softmax of each row of u = exp(scale A1 X A2ᵀ).")
+      .goes_with(with_problems(options, {regression, multi_softmax}));
+  table
+      .choice<Activation>("activation", options.activation,
+                          {{to_string(Activation::relu), Activation::relu},
+                           {to_string(Activation::identity), Activation::identity},
+                           {to_string(Activation::tanh), Activation::tanh},
+                           {to_string(Activation::sigmoid), Activation::sigmoid}},
+                          "σ of the outer layer.")
+      .goes_with(with_problems(options, {two_layer}));
+}
+
+void add_columns(OptionTable& table, ProblemOptions& options) {
+  const OptionScope by_rows = with_problems(options, {regression, two_layer});
   table
       .text("target-column", "NAME|N", options.target_column,
             "The column of A's file that is b, by its name in a csv header or its number from 0 (-1: the "
-            "last); the others are A. Without it and --b a LIBSVM file's labels are b.",
+            "last); "
+            "the others are A. Without it and --b a LIBSVM file's labels are b.",
             [](const std::string& word) {
               if (word.empty()) throw UsageError("the name is empty");
             })
-      .goes_with(scope);
+      .goes_with(with_problems(options, {regression}));
   table
       .flag(
           "standardise", options.standardise,
-          "Replace A's columns by z-scores (mean 0, standard deviation 1; constant ones become 0). Means and "
-          "deviations are stored with the result. Dense A only.")
-      .goes_with(scope);
+          "Replace the columns of A, or A1, by z-scores (mean 0, standard deviation 1; constant ones become "
+          "0). Means and deviations are stored with the result. Dense matrices only.")
+      .goes_with(by_rows);
   table
       .choice<CsvHeader>(
           "csv-header", options.csv_header,
           {{"auto", CsvHeader::automatic}, {"yes", CsvHeader::yes}, {"no", CsvHeader::no}},
           "Whether csv files begin with a line of names; auto: if a field of the first line is no number.")
-      .goes_with(scope);
+      .goes_with(by_rows);
 }
 
 void add_problem_kind(OptionTable& table, ProblemOptions& options, const std::string& help) {
   table.choice<ProblemKind>("problem", options.kind,
-                            {{to_string(attention), attention}, {to_string(regression), regression}}, help);
+
+                            {{to_string(attention), attention},
+                             {to_string(multi_softmax), multi_softmax},
+                             {to_string(regression), regression},
+                             {to_string(two_layer), two_layer}},
+                            help);
 }
 
 void add_problem_options(OptionTable& table, ProblemOptions& options) {
   table.group("Problem");
   add_problem_kind(
       table, options,
-      "What to fit: one attention layer, min ½‖softmax(scale A1 X A2ᵀ) A3 Y − B‖²; or a regression on one "
-      "vector, min ½‖φ(A x) − b‖² and its normalised forms.");
+      "What to fit: one attention layer, min ½‖softmax(scale A1 X A2ᵀ) A3 Y − B‖²; a multiple softmax "
+      "regression, min ½‖softmax(scale A1 X A2ᵀ) − B‖²; a regression on one vector, min ½‖φ(A x) − b‖² and "
+      "its "
+      "normalised forms; or a two-layer regression, min ½‖σ(A2 softmax(A1 x)) − b‖².");
   add_matrices(table, options);
-  add_regression_options(table, options);
+  add_functions(table, options);
+  add_columns(table, options);
   add_attention_rows(table, options);
   add_regularisers(table, options);
 }
@@ -173,6 +222,7 @@ void add_precision(OptionTable& table, ProblemOptions& options, const std::strin
 void check_problem_options(const ProblemOptions& options) {
   if (options.kind == attention) check_attention(options);
   if (options.kind == regression) check_regression(options);
+  if (options.kind == two_layer || options.kind == multi_softmax) check_two_matrices(options);
 }
 
 LinkFunction link_named(const std::string& word) {

@@ -8,27 +8,29 @@
 #include "attnewton/io/csv.hpp"
 #include "attnewton/problems/attention.hpp"
 #include "attnewton/problems/regression.hpp"
+#include "attnewton/problems/two_layer.hpp"
 
 #include "option_table.hpp"
 
 namespace attnewton {
 
 /// --problem.
-enum class ProblemKind { attention, regression };
+enum class ProblemKind { attention, multi_softmax, regression, two_layer };
 
-/// "attention", "regression".
+/// "attention", "multi-softmax", "regression", "two-layer".
 const char* to_string(ProblemKind kind);
 
 struct ProblemOptions {
   ProblemKind kind = ProblemKind::attention;
   std::string a;
   std::string a1;
-  std::string a2;  ///< empty: A2 = A1
+  std::string a2;  ///< empty: A2 = A1 (not with two_layer)
   std::string a3;  ///< empty: A3 = A2
   std::string b;
   std::string target_column;  ///< name or number; empty: b or the labels of a LIBSVM file
   std::string link = "exp";   ///< as link_named() takes it
   Normalisation normalisation = RegressionOptions().normalisation;
+  Activation activation = TwoLayerOptions().activation;
   bool standardise = false;
   CsvHeader csv_header = CsvHeader::automatic;
   std::string offsets;      ///< empty: one sequence

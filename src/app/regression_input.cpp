@@ -83,23 +83,35 @@ void append_ones(SparseRows& rows) {
   rows = std::move(extended);
 }
 
-std::string described(const ProblemOptions& options) {
-  return fmt::format("A ({})", options.a);
-}
-
-std::optional<Vector> take_target(const ProblemOptions& options, MatrixFileShare& share) {
+std::optional<Vector> take_target(const MatrixName& a, const ProblemOptions& options,
+                                  MatrixFileShare& share) {
   if (options.target_column.empty()) return std::move(share.labels);
-  const Index column = column_named(options.target_column, share, options.a);
+  const Index column = column_named(options.target_column, share, a.path);
   if (share.columns() == 1)
-    throw DataError(fmt::format("{}: its only column is the target, so that A has none", options.a));
+    throw DataError(fmt::format("{}: its only column is the target, so that {} has none", a.path, a.name));
   return std::visit([column](auto& rows) { return take_column(rows, column); }, share.rows);
 }
 
-Vector read_weights(const Communicator& comm, const ProblemOptions& options, Range rows) {
+void check_can_be_prepared(const MatrixName& a, const ProblemOptions& options, const MatrixFileShare& share) {
+  if (share.columns() < 1) throw DataError(fmt::format("{}: {} has no columns", a.path, a.name));
+  if (options.standardise && !std::holds_alternative<Matrix>(share.rows))
+    throw UsageError(fmt::format(
+        "--standardise would fill all of {}, which is sparse: give it as .npy or .csv, or do without",
+        a.described()));
+}
+
+}  // namespace
+
+std::string MatrixName::described() const {
+  return fmt::format("{} ({})", name, path);
+}
+
+Vector read_weights(const Communicator& comm, const MatrixName& a, const ProblemOptions& options,
+                    Range rows) {
   if (options.weights.empty()) return {};
   if (const auto weight = parse_number(options.weights))
     return *weight > 0 ? Vector(Vector::Constant(rows.size(), *weight)) : Vector();
-  const Vector weights = read_column_share(comm, options.weights, rows, "w", described(options));
+  const Vector weights = read_column_share(comm, options.weights, rows, "w", a.described());
   agree_on_errors(comm, [&] {
     for (Index i = 0; i < weights.size(); ++i) {
       if (weights[i] < 0)
@@ -110,24 +122,13 @@ Vector read_weights(const Communicator& comm, const ProblemOptions& options, Ran
   return weights;
 }
 
-void check_can_be_prepared(const ProblemOptions& options, const MatrixFileShare& share) {
-  if (share.columns() < 1) throw DataError(fmt::format("{}: A has no columns", options.a));
-  if (options.standardise && !std::holds_alternative<Matrix>(share.rows))
-    throw UsageError(
-        fmt::format("--standardise would fill all of A, which is sparse ({}): give A as .npy or .csv, or do "
-                    "without",
-                    options.a));
-}
-
-}  // namespace
-
-PreparedRows read_rows(const Communicator& comm, const ProblemOptions& options) {
-  MatrixFileShare share = read_matrix_file_share(comm, options.a, options.csv_header);
-  check_can_be_prepared(options, share);
+PreparedRows read_rows(const Communicator& comm, const MatrixName& a, const ProblemOptions& options) {
+  MatrixFileShare share = read_matrix_file_share(comm, a.path, options.csv_header);
+  check_can_be_prepared(a, options, share);
   PreparedRows prepared;
   prepared.total_rows = share.total_rows;
   prepared.rows = {share.first_row, share.first_row + share.local_rows()};
-  prepared.target = take_target(options, share);
+  prepared.target = take_target(a, options, share);
   if (options.standardise) prepared.standardisation = standardise(comm, std::get<Matrix>(share.rows));
   if (options.append_ones) std::visit([](auto& rows) { append_ones(rows); }, share.rows);
   std::visit([&prepared](auto& rows) { prepared.a = RowMatrix(std::move(rows)); }, share.rows);
@@ -135,18 +136,19 @@ PreparedRows read_rows(const Communicator& comm, const ProblemOptions& options) 
 }
 
 RegressionInput read_regression_share(const Communicator& comm, const ProblemOptions& options) {
-  PreparedRows prepared = read_rows(comm, options);
+  const MatrixName a{"A", options.a};
+  PreparedRows prepared = read_rows(comm, a, options);
   RegressionInput input;
   input.rows = prepared.total_rows;
   input.data.first_row = prepared.rows.begin;
   input.data.target = options.b.empty() ? std::move(*prepared.target)
                                         : read_column_share(comm, options.b, prepared.rows, "b",
-                                                            described(options), options.csv_header);
+                                                            a.described(), options.csv_header);
   input.data.a = std::move(prepared.a);
   input.options.link = link_named(options.link);
   input.options.normalisation = options.normalisation;
   input.options.ridge = options.ridge;
-  input.options.weights = read_weights(comm, options, prepared.rows);
+  input.options.weights = read_weights(comm, a, options, prepared.rows);
   input.standardisation = std::move(prepared.standardisation);
   return input;
 }

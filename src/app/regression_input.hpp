@@ -1,4 +1,4 @@
-// Reading this rank's share of a regression on one vector.
+// Reading this rank's share of the matrix of scores, and of a regression on one vector.
 #pragma once
 
 #include <optional>
@@ -20,10 +20,23 @@ struct PreparedRows {
   std::optional<Standardisation> standardisation;
 };
 
+/// A matrix of scores z = A x, as messages call it, and its file.
+struct MatrixName {
+  std::string name;
+  std::string path;
+
+  /// "A (a.npy)".
+  std::string described() const;
+};
+
 /// Reads A, takes the target column out, standardises, appends ones. Collective on `comm`. Throws DataError
 /// naming the file, UsageError for a preparation that the file does not bear, or IoError; the same error on
 /// every rank.
-PreparedRows read_rows(const Communicator& comm, const ProblemOptions& options);
+PreparedRows read_rows(const Communicator& comm, const MatrixName& a, const ProblemOptions& options);
+
+/// The weights of the local rows of A, `rows` of all; empty if there are none. Collective on `comm`. Throws
+/// DataError naming the file and what is wrong, or IoError; the same error on every rank.
+Vector read_weights(const Communicator& comm, const MatrixName& a, const ProblemOptions& options, Range rows);
 
 struct RegressionInput {
   RegressionData data;

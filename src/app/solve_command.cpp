@@ -101,7 +101,9 @@ void SolveCommand::open_watchers(const Communicator& comm, Watchers& watchers) c
 
 SolveSummary SolveCommand::minimise(const LoadedProblem& loaded, Watchers& watchers,
                                     const Vector& start) const {
-  const auto hessian = loaded.hessian(options_.hessian);
+  HessianOptions hessian_options = options_.hessian;
+  hessian_options.sampling.seed = options_.start.seed;
+  const auto hessian = loaded.hessian(hessian_options);
   const StopSignal stop_signal;
   NewtonOptions newton = options_.newton;
   newton.stop_requested = StopSignal::came;

@@ -12,13 +12,11 @@ void add_method(OptionTable& table, SolveOptions& options) {
   add_start(
       table, "init", options.start,
       "Default: least-squares with attention; with regressions zero, or random for cosh, sinh and power.");
-  table.seed("seed", options.start.seed, "Seed of --init random.");
+  table.seed("seed", options.start.seed, "Seed of --init random and of --hessian sampled.");
   add_variables(table, options.problem);
   table.choice<SolveMethod>("method", options.method, {{"newton", SolveMethod::newton}},
                             "Damped Newton steps by Cholesky factorisation of the assembled Hessian.");
-  table.choice<HessianForm>("hessian", options.hessian,
-                            {{"exact", HessianForm::exact}, {"gauss-newton", HessianForm::gauss_newton}},
-                            "The Hessian, or its Gauss–Newton part, which is never indefinite.");
+  add_hessian_options(table, options.hessian);
   add_precision(
       table, options.problem,
       "Arithmetic of the Hessian: double, or mixed: tiles and exponentials in float, sums and linear "
@@ -48,7 +46,8 @@ void add_damping(OptionTable& table, DampingOptions& damping) {
 void add_running(OptionTable& table, SolveOptions& options) {
   table.group("Running and output");
   table.path("out", "DIR", options.out,
-             "Folder for x.npy, y.npy (attention), standardisation.npy, result.json, iterations.jsonl, "
+             "Folder for x.npy, y.npy (attention), standardisation.npy (with --standardise), result.json, "
+             "iterations.jsonl, "
              "effective.ini "
              "and convergence.png.");
   table.path("reference-x", "FILE", options.reference.x,
@@ -73,6 +72,7 @@ void add_solve_options(OptionTable& table, SolveOptions& options) {
 
 void check_solve_options(const SolveOptions& options) {
   check_problem_options(options.problem);
+  check_hessian_options(options.hessian, options.problem);
   const bool is_attention = options.problem.kind == ProblemKind::attention;
   if (is_attention && options.reference.x.empty() != options.reference.y.empty())
     throw UsageError("--reference-x and --reference-y go together: give both or none");

@@ -17,7 +17,7 @@ struct SolveOptions {
   ProblemOptions problem;
   StartOptions start;
   SolveMethod method = SolveMethod::newton;
-  HessianForm hessian = HessianForm::exact;
+  HessianOptions hessian;
   NewtonOptions newton;
   ReferenceFiles reference;
   Index threads = 0;  ///< 0: the cores of the rank

@@ -1,7 +1,7 @@
 #include "attnewton/curvature/regression_hessian.hpp"
 
 #include "attnewton/core/error.hpp"
-#include "attnewton/core/timing.hpp"
+#include "attnewton/curvature/gram_assembly.hpp"
 
 #include "regression_sums.hpp"
 
@@ -13,10 +13,7 @@ void RegressionHessian::assemble(const Point& base, Index /*iteration*/, Distrib
           "RegressionHessian::assemble: h is unknowns × unknowns");
   h.set_zero();
   const ScoreCurvature curvature = problem_.score_curvature(point);
-  {
-    const TimingScope timing("sums over rows");
-    add_gram(gram_, curvature.diagonal, h);
-  }
+  add_weighted_grams({{gram_, curvature.diagonal}}, h);
   add_rank_two_and_ridge(problem_, curvature, h);
 }
 

@@ -1,14 +1,10 @@
-// The parts of a regression's Hessian, into block-cyclic storage (MATHEMATICS §2). Internal to this module.
+// What a regression's Hessian has besides the Gram matrix, into block-cyclic storage (MATHEMATICS §2). Internal to this module.
 #pragma once
 
-#include "attnewton/curvature/weighted_gram.hpp"
 #include "attnewton/linalg/distributed_matrix.hpp"
 #include "attnewton/problems/regression.hpp"
 
 namespace attnewton {
-
-/// h += Aᵀ diag(weights) A, summed over ranks, for the rows of `gram`. Collective; cost as WeightedGram's.
-void add_gram(const WeightedGram& gram, const Vector& weights, DistributedMatrix& h);
 
 /// h += κ g gᵀ − g mᵀ − m gᵀ with g = Aᵀg̃ and m = Aᵀs over all rows, where the problem has it, and λI.
 /// Collective; 4·entries flops.

@@ -9,6 +9,8 @@
 #include "attnewton/curvature/weighted_gram.hpp"
 #include "attnewton/sketch/leverage_scores.hpp"
 
+#include "attnewton/curvature/gram_assembly.hpp"
+
 #include "regression_sums.hpp"
 
 namespace attnewton {
@@ -79,14 +81,12 @@ void SampledRegressionHessian::assemble(const Point& base, Index iteration, Dist
   const RowMatrix& a = problem_.data().a;
   const ScoreCurvature curvature = problem_.score_curvature(point);
   const std::optional<RowSample> taken = sample(curvature.diagonal, iteration, h.grid());
-  {
-    const TimingScope timing("sums over rows");
-    if (taken) {
-      const RowMatrix rows = a.select(taken->rows);
-      add_gram(WeightedGram(rows), curvature.diagonal(taken->rows).cwiseProduct(taken->weights), h);
-    } else {
-      add_gram(WeightedGram(a), curvature.diagonal, h);
-    }
+  if (taken) {
+    const RowMatrix rows = a.select(taken->rows);
+    const Vector weights = curvature.diagonal(taken->rows).cwiseProduct(taken->weights);
+    add_weighted_grams({{WeightedGram(rows), weights}}, h);
+  } else {
+    add_weighted_grams({{WeightedGram(a), curvature.diagonal}}, h);
   }
   add_rank_two_and_ridge(problem_, curvature, h);
 }

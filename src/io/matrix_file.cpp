@@ -65,24 +65,31 @@ MatrixFileShare share_of(MatrixMarketRows file) {
   return share;
 }
 
-void check_is_column(const std::string& path, const char* what, Index rows, Index columns, Index wanted_rows,
-                     const std::string& whose) {
+// What a column is called in messages, whose rows it goes with, and how many it must have.
+struct WantedColumn {
+  const char* what;
+  const std::string& whose;
+  Index rows;
+};
+
+void check_is_column(const std::string& path, Index rows, Index columns, const WantedColumn& wanted) {
   if (columns != 1)
-    throw DataError(fmt::format("{}: {} has {} columns, it must have one", path, what, columns));
-  if (rows != wanted_rows)
-    throw DataError(fmt::format("{}: {} has {} rows, but {} has {}: they must be as many", path, what, rows,
-                                whose, wanted_rows));
+    throw DataError(fmt::format("{}: {} has {} columns, it must have one", path, wanted.what, columns));
+  if (rows != wanted.rows)
+    throw DataError(fmt::format("{}: {} has {} rows, but {} has {}: they must be as many", path, wanted.what,
+                                rows, wanted.whose, wanted.rows));
 }
 
-// The column of a dense share.
-Vector only_column(const MatrixFileShare& share) {
-  return std::get<Matrix>(share.rows).col(0);
+Vector read_npy_column(const std::string& path, Range rows, const WantedColumn& wanted) {
+  const NpyFile file = open_npy(path);
+  check_is_column(path, file.rows(), file.columns(), wanted);
+  return read_npy_rows(file, rows).col(0);
 }
 
 // The whole column on every rank, from each rank's part.
 Vector gathered(const Communicator& comm, const MatrixFileShare& share) {
   Vector column = Vector::Zero(share.total_rows);
-  column.segment(share.first_row, share.local_rows()) = only_column(share);
+  column.segment(share.first_row, share.local_rows()) = std::get<Matrix>(share.rows).col(0);
   comm.sum(std::span<double>(column.data(), static_cast<std::size_t>(column.size())));
   return column;
 }
@@ -132,21 +139,27 @@ MatrixFileShare read_matrix_file_share(const Communicator& comm, const std::stri
 Vector read_column_share(const Communicator& comm, const std::string& path, Range rows, const char* what,
                          const std::string& whose, CsvHeader header) {
   const Index wanted_rows = comm.sum(rows.size());
+  if (format_of(path) != MatrixFormat::npy)
+    return read_column(comm, path, wanted_rows, what, whose, header).segment(rows.begin, rows.size());
   Vector column;
+  agree_on_errors(comm, [&] { column = read_npy_column(path, rows, {what, whose, wanted_rows}); });
+  return column;
+}
+
+Vector read_column(const Communicator& comm, const std::string& path, Index rows, const char* what,
+                   const std::string& whose, CsvHeader header) {
+  const WantedColumn wanted{what, whose, rows};
   if (format_of(path) == MatrixFormat::npy) {
-    agree_on_errors(comm, [&] {
-      const NpyFile file = open_npy(path);
-      check_is_column(path, what, file.rows(), file.columns(), wanted_rows, whose);
-      column = read_npy_rows(file, rows).col(0);
-    });
+    Vector column;
+    agree_on_errors(comm, [&] { column = read_npy_column(path, {0, rows}, wanted); });
     return column;
   }
   const MatrixFileShare share = read_matrix_file_share(comm, path, header);
   if (!std::holds_alternative<Matrix>(share.rows))
     throw DataError(fmt::format(
         "{}: {} is sparse there; give it as .npy, .csv or Matrix Market's array format", path, what));
-  check_is_column(path, what, share.total_rows, share.columns(), wanted_rows, whose);
-  return gathered(comm, share).segment(rows.begin, rows.size());
+  check_is_column(path, share.total_rows, share.columns(), wanted);
+  return gathered(comm, share);
 }
 
 }  // namespace attnewton

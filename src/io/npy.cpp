@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -11,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "file_access.hpp"
+#include "npy_file.hpp"
 #include "npy_header.hpp"
 
 namespace attnewton {
@@ -19,22 +17,10 @@ namespace {
 
 using file_access::Descriptor;
 
-static_assert(std::endian::native == std::endian::little, "npy data are read as they lie in the file");
-
-struct TypeEntry {
-  NpyType type;
-  std::string_view descr;
-  std::string_view name;
-  Index bytes;
-};
-constexpr std::array<TypeEntry, 4> accepted_types = {{{NpyType::float32, "<f4", "float32", 4},
-                                                      {NpyType::float64, "<f8", "float64", 8},
-                                                      {NpyType::int32, "<i4", "int32", 4},
-                                                      {NpyType::int64, "<i8", "int64", 8}}};
-
-const TypeEntry& entry_of(NpyType type) {
-  return accepted_types[static_cast<std::size_t>(type)];
-}
+constexpr std::array<NpyTypeEntry, 4> accepted_types = {{{NpyType::float32, "<f4", "float32", 4},
+                                                         {NpyType::float64, "<f8", "float64", 8},
+                                                         {NpyType::int32, "<i4", "int32", 4},
+                                                         {NpyType::int64, "<i8", "int64", 8}}};
 
 std::string_view kind_of(std::string_view descr) {
   if (descr.starts_with('>')) return "big-endian";
@@ -61,7 +47,7 @@ std::string_view kind_of(std::string_view descr) {
 
 NpyType type_of(const std::string& path, std::string_view descr) {
   const auto* found = std::find_if(accepted_types.begin(), accepted_types.end(),
-                                   [&](const TypeEntry& entry) { return entry.descr == descr; });
+                                   [&](const NpyTypeEntry& entry) { return entry.descr == descr; });
   if (found != accepted_types.end()) return found->type;
   throw DataError(
       fmt::format("{}: dtype {} ({}) is not accepted, only float32, float64, int32 and int64, little-endian: "
@@ -160,7 +146,7 @@ std::optional<Index> data_bytes(const NpyFile& file) {
   Index elements = 0;
   Index bytes = 0;
   if (__builtin_mul_overflow(file.rows(), file.columns(), &elements)) return std::nullopt;
-  if (__builtin_mul_overflow(elements, entry_of(file.type).bytes, &bytes)) return std::nullopt;
+  if (__builtin_mul_overflow(elements, npy_type_entry(file.type).bytes, &bytes)) return std::nullopt;
   return bytes;
 }
 
@@ -171,71 +157,21 @@ void check_size(const NpyFile& file, Index file_bytes) {
   const Index present = file_bytes - file.data_offset;
   if (present < *wanted) {
     throw DataError(fmt::format("{}: is truncated: shape {} of {} takes {} bytes of data, the file has {}",
-                                file.path, shape, entry_of(file.type).name, *wanted, present));
+                                file.path, shape, npy_type_entry(file.type).name, *wanted, present));
   }
   if (present > *wanted) {
     throw DataError(
         fmt::format("{}: {} bytes follow the array: shape {} of {} takes {} bytes of data, the file "
                     "has {}: save one array a file",
-                    file.path, present - *wanted, shape, entry_of(file.type).name, *wanted, present));
+                    file.path, present - *wanted, shape, npy_type_entry(file.type).name, *wanted, present));
   }
-}
-
-// `file` opened again; whatever its size said at open_npy() holds still.
-Descriptor reopen(const NpyFile& file) {
-  Descriptor opened = file_access::open_to_read(file.path);
-  check_size(file, file_access::size_bytes(opened, file.path));
-  return opened;
-}
-
-// Calls use(first, values of type T) for consecutive parts of the elements in `elements`.
-template <class T, class Use>
-void for_each_part(const NpyFile& file, const Descriptor& opened, Range elements, Use&& use) {
-  constexpr Index part_elements = (Index{1} << 18) / Index{sizeof(T)};
-  std::vector<T> buffer(static_cast<std::size_t>(std::min(part_elements, elements.size())));
-  for (Index first = elements.begin; first < elements.end; first += part_elements) {
-    const auto count = static_cast<std::size_t>(std::min(part_elements, elements.end - first));
-    const auto part = std::span(buffer).first(count);
-    file_access::read_exactly(opened, file.path, file.data_offset + first * Index{sizeof(T)},
-                              std::as_writable_bytes(part));
-    use(first, std::span<const T>(part));
-  }
-}
-
-template <class T>
-void check_finite(const NpyFile& file, Index first, std::span<const T> values) {
-  bool finite = true;
-  for (const T value : values) finite &= std::isfinite(value);
-  if (finite) return;
-  const auto bad =
-      std::find_if_not(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
-  const Index element = first + (bad - values.begin());
-  throw DataError(fmt::format("{}: {} at row {}, column {} (counted from 0)", file.path,
-                              std::isnan(*bad) ? "NaN" : (*bad > 0 ? "inf" : "-inf"),
-                              element / file.columns(), element % file.columns()));
-}
-
-template <class T>
-void read_numbers(const NpyFile& file, const Descriptor& opened, Range rows, Matrix& into) {
-  const Range elements{rows.begin * file.columns(), rows.end * file.columns()};
-  for_each_part<T>(file, opened, elements, [&](Index first, std::span<const T> part) {
-    check_finite(file, first, part);
-    std::copy(part.begin(), part.end(), into.data() + (first - elements.begin));
-  });
-}
-
-template <class T>
-std::vector<Index> read_integers(const NpyFile& file) {
-  const Descriptor opened = reopen(file);
-  std::vector<Index> values;
-  values.reserve(static_cast<std::size_t>(file.rows()));
-  for_each_part<T>(file, opened, {0, file.rows()}, [&](Index, std::span<const T> part) {
-    values.insert(values.end(), part.begin(), part.end());
-  });
-  return values;
 }
 
 }  // namespace
+
+const NpyTypeEntry& npy_type_entry(NpyType type) {
+  return accepted_types[static_cast<std::size_t>(type)];
+}
 
 NpyFile open_npy(const std::string& path) {
   const Descriptor opened = file_access::open_to_read(path);
@@ -248,40 +184,10 @@ NpyFile open_npy(const std::string& path) {
   return file;
 }
 
-Matrix read_npy_rows(const NpyFile& file, Range rows) {
-  require(0 <= rows.begin && rows.begin <= rows.end && rows.end <= file.rows(),
-          "read_npy_rows: rows are inside the file");
-  if (file.type != NpyType::float32 && file.type != NpyType::float64) {
-    throw DataError(
-        fmt::format("{}: holds {} where numbers are read: save it with numpy as array.astype('<f8')",
-                    file.path, entry_of(file.type).name));
-  }
-  const Descriptor opened = reopen(file);  // before the shape sizes a matrix
-  Matrix values(rows.size(), file.columns());
-  if (file.type == NpyType::float32) {
-    read_numbers<float>(file, opened, rows, values);
-  } else {
-    read_numbers<double>(file, opened, rows, values);
-  }
-  return values;
-}
-
-Matrix read_npy(const std::string& path) {
-  const NpyFile file = open_npy(path);
-  return read_npy_rows(file, {0, file.rows()});
-}
-
-std::vector<Index> read_npy_indices(const std::string& path) {
-  const NpyFile file = open_npy(path);
-  if (file.shape.size() != 1) {
-    throw DataError(fmt::format("{}: has the shape {}: indices are 1-D: save it with numpy as array.ravel()",
-                                path, npy_shape_text(file.shape)));
-  }
-  if (file.type == NpyType::int32) return read_integers<std::int32_t>(file);
-  if (file.type == NpyType::int64) return read_integers<std::int64_t>(file);
-  throw DataError(
-      fmt::format("{}: holds {} where indices are read: save it with numpy as array.astype('<i8')", path,
-                  entry_of(file.type).name));
+Descriptor reopen_npy(const NpyFile& file) {
+  Descriptor opened = file_access::open_to_read(file.path);
+  check_size(file, file_access::size_bytes(opened, file.path));
+  return opened;
 }
 
 }  // namespace attnewton

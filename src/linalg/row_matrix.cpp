@@ -1,26 +1,24 @@
 #include "attnewton/linalg/row_matrix.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/linalg/blas.hpp"
+#include "attnewton/linalg/finite_check.hpp"
+#include "attnewton/linalg/matrix_vector.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
 namespace attnewton {
 namespace {
 
-// Rows that a task takes at least, and the most terms that a sum over rows has: each term is a vector of
-// length d, which must not outweigh the rows where d is large.
 constexpr Index fewest_rows_a_task = 512;
-constexpr Index most_terms = 64;
+constexpr Index most_tasks = 64;
 
-// Fixed by the number of rows alone, so that sums have the same bits for any number of threads.
 struct RowChunks {
   explicit RowChunks(Index rows)
-      : rows_(rows), length_(std::max(fewest_rows_a_task, (rows + most_terms - 1) / most_terms)) {}
+      : rows_(rows), length_(std::max(fewest_rows_a_task, (rows + most_tasks - 1) / most_tasks)) {}
   Index count() const { return (rows_ + length_ - 1) / length_; }
   Range chunk(Index i) const { return {i * length_, std::min(rows_, (i + 1) * length_)}; }
 
@@ -28,34 +26,6 @@ struct RowChunks {
   Index rows_;
   Index length_;
 };
-
-Vector product(const Matrix& a, const Vector& x, Range rows) {
-  return a.middleRows(rows.begin, rows.size()) * x;
-}
-
-Vector product(const SparseRows& a, const Vector& x, Range rows) {
-  Vector z(rows.size());
-  for (Index i = rows.begin; i < rows.end; ++i) {
-    const Range entries = a.entries_of(i);
-    double sum = 0;
-    for (Index k = entries.begin; k < entries.end; ++k) sum += a.value(k) * x[a.column(k)];
-    z[i - rows.begin] = sum;
-  }
-  return z;
-}
-
-Vector transposed_product(const Matrix& a, const Vector& u, Range rows) {
-  return a.middleRows(rows.begin, rows.size()).transpose() * u.segment(rows.begin, rows.size());
-}
-
-Vector transposed_product(const SparseRows& a, const Vector& u, Range rows) {
-  Vector sum = Vector::Zero(a.columns);
-  for (Index i = rows.begin; i < rows.end; ++i) {
-    const Range entries = a.entries_of(i);
-    for (Index k = entries.begin; k < entries.end; ++k) sum[a.column(k)] += a.value(k) * u[i];
-  }
-  return sum;
-}
 
 Matrix product_with_columns(const Matrix& a, const Matrix& v, Range rows) {
   Matrix product(rows.size(), v.cols());
@@ -104,25 +74,17 @@ SparseRows selected(const SparseRows& a, std::span<const Index> rows) {
   return chosen;
 }
 
-[[noreturn]] void throw_not_finite(double value, Index row, Index column) {
-  throw DataError(fmt::format("A: {} at row {}, column {} (counted from 0)", value, row, column));
+void check_entries(const Matrix& a, Index first_row, std::string_view name) {
+  check_finite(a, name, first_row, 0);
 }
 
-void check_entries(const Matrix& a, Index first_row) {
-  for (Index i = 0; i < a.rows(); ++i) {
-    for (Index j = 0; j < a.cols(); ++j) {
-      if (!std::isfinite(a(i, j))) throw_not_finite(a(i, j), first_row + i, j);
-    }
-  }
-}
-
-void check_entries(const SparseRows& a, Index first_row) {
+void check_entries(const SparseRows& a, Index first_row, std::string_view name) {
   const auto entries = static_cast<Index>(a.values.size());
   if (a.offsets.empty() || a.offsets.front() != 0 || a.offsets.back() != entries ||
       a.column_indices.size() != a.values.size() || !std::is_sorted(a.offsets.begin(), a.offsets.end())) {
     throw DataError(fmt::format(
-        "A: the row offsets must rise from 0 to the number of entries, which is {}, one index an entry",
-        entries));
+        "{}: the row offsets must rise from 0 to the number of entries, which is {}, one index an entry",
+        name, entries));
   }
   for (Index i = 0; i < a.rows(); ++i) {
     const Range row = a.entries_of(i);
@@ -130,10 +92,10 @@ void check_entries(const SparseRows& a, Index first_row) {
     for (Index k = row.begin; k < row.end; ++k) {
       if (a.column(k) < lowest || a.column(k) >= a.columns) {
         throw DataError(fmt::format(
-            "A: column {} in row {} (both counted from 0); columns must rise within a row and lie below {}",
-            a.column(k), first_row + i, a.columns));
+            "{}: column {} in row {} (both counted from 0); columns must rise within a row and lie below {}",
+            name, a.column(k), first_row + i, a.columns));
       }
-      if (!std::isfinite(a.value(k))) throw_not_finite(a.value(k), first_row + i, a.column(k));
+      check_finite(a.value(k), name, first_row + i, a.column(k));
       lowest = a.column(k) + 1;
     }
   }
@@ -153,29 +115,16 @@ Index RowMatrix::entries() const {
   return is_sparse() ? static_cast<Index>(sparse().values.size()) : dense().size();
 }
 
-void RowMatrix::check(Index first_row) const {
-  std::visit([&](const auto& a) { check_entries(a, first_row); }, rows_);
+void RowMatrix::check(Index first_row, std::string_view name) const {
+  std::visit([&](const auto& a) { check_entries(a, first_row, name); }, rows_);
 }
 
 Vector RowMatrix::times(const Vector& x) const {
-  require(x.size() == columns(), "RowMatrix::times: x has an entry a column");
-  Vector z(rows());
-  const RowChunks chunks(rows());
-  for_each_task(chunks.count(), [&](Index i) {
-    const Range part = chunks.chunk(i);
-    z.segment(part.begin, part.size()) =
-        std::visit([&](const auto& a) { return product(a, x, part); }, rows_);
-  });
-  return z;
+  return std::visit([&](const auto& a) { return multiply(a, x); }, rows_);
 }
 
 Vector RowMatrix::transpose_times(const Vector& u) const {
-  require(u.size() == rows(), "RowMatrix::transpose_times: u has an entry a row");
-  const RowChunks chunks(rows());
-  const Vector zero = Vector::Zero(columns());
-  return deterministic_sum(chunks.count(), zero, [&](Index i) {
-    return std::visit([&](const auto& a) { return transposed_product(a, u, chunks.chunk(i)); }, rows_);
-  });
+  return std::visit([&](const auto& a) { return multiply_transposed(a, u); }, rows_);
 }
 
 Matrix RowMatrix::times_columns(const Matrix& v) const {

@@ -1,22 +1,11 @@
 #include "attnewton/problems/link.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
 
-#include "attnewton/parallel/deterministic.hpp"
-
 namespace attnewton {
 namespace {
-
-constexpr Index rows_a_task = 4096;
-
-struct Derivatives {
-  double value;
-  double slope;
-  double curvature;
-};
 
 // factor · z^exponent; a factor of 0 wins over 0 to a negative power.
 double term(double factor, double z, double exponent) {
@@ -83,18 +72,7 @@ std::string formula(const LinkFunction& link) {
 }
 
 LinkValues evaluate_link(const LinkFunction& link, const Vector& z) {
-  const Index rows = z.size();
-  LinkValues values{Vector(rows), Vector(rows), Vector(rows)};
-  for_each_task((rows + rows_a_task - 1) / rows_a_task, [&](Index task) {
-    const Index end = std::min(rows, (task + 1) * rows_a_task);
-    for (Index i = task * rows_a_task; i < end; ++i) {
-      const Derivatives derivatives = at(link, z[i]);
-      values.value[i] = derivatives.value;
-      values.slope[i] = derivatives.slope;
-      values.curvature[i] = derivatives.curvature;
-    }
-  });
-  return values;
+  return evaluate_entrywise(z, [&](double entry) { return at(link, entry); });
 }
 
 std::optional<Index> first_outside_domain(const Vector& z, const LinkValues& values, double largest) {

@@ -1,43 +1,15 @@
 #include "attnewton/problems/normalisation.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
-#include <span>
 
-#include "attnewton/parallel/deterministic.hpp"
+#include "attnewton/problems/row_sums.hpp"
 
 namespace attnewton {
 namespace {
 
-constexpr Index rows_per_term = 4096;
-
 // |α| below this share of Σ|u| has lost half of its digits.
 constexpr double smallest_share = 1e-8;
-
-struct Sums {
-  std::array<double, 3> values{};
-
-  Sums& operator+=(const Sums& other) {
-    for (std::size_t k = 0; k < values.size(); ++k) values[k] += other.values[k];
-    return *this;
-  }
-};
-
-// Σ over all ranks' rows of the three numbers that `term` gives a row, the same on every rank.
-template <class Term>
-Sums sums_over_rows(const Communicator& comm, Index rows, const Term& term) {
-  Sums total = deterministic_sum((rows + rows_per_term - 1) / rows_per_term, Sums{}, [&](Index chunk) {
-    Sums sums;
-    const Index end = std::min(rows, (chunk + 1) * rows_per_term);
-    for (Index i = chunk * rows_per_term; i < end; ++i) sums += Sums{term(i)};
-    return sums;
-  });
-  comm.sum(std::span<double>(total.values));
-  // Ranks on unlike processors may round unlike; what decides must be one number.
-  comm.broadcast(std::span<double>(total.values));
-  return total;
-}
 
 // |φ|, before what of it cancels within the link itself: φ″ of exp(z) + z is exp(z).
 double magnitude(const LinkFunction& link, const LinkValues& values, Index i) {
@@ -68,30 +40,28 @@ NormalisedResidual normalise(const Communicator& comm, Normalisation normalisati
   if (normalisation == Normalisation::none) {
     at.residual = u - target;
     const auto& r = at.residual;
-    at.residual_squared = sums_over_rows(comm, rows, [&](Index i) {
-                            return std::array{r[i] * r[i], 0.0, 0.0};
-                          }).values[0];
+    at.residual_squared = sums_over_rows<1>(comm, rows, [&](Index i) { return std::array{r[i] * r[i]}; })[0];
     return at;
   }
-  const Sums totals = sums_over_rows(comm, rows, [&](Index i) {
-    return std::array{u[i], magnitude(link, values, i), 0.0};
+  const auto totals = sums_over_rows<2>(comm, rows, [&](Index i) {
+    return std::array{u[i], magnitude(link, values, i)};
   });
-  at.alpha = totals.values[0];
-  at.absolute_sum = totals.values[1];
+  at.alpha = totals[0];
+  at.absolute_sum = totals[1];
   const bool is_softmax = normalisation == Normalisation::softmax;
   if (is_softmax) {
     at.residual = u / at.alpha - target;
   } else {
     at.residual = u - at.alpha * target;
   }
-  const Sums sums = sums_over_rows(comm, rows, [&](Index i) {
+  const auto sums = sums_over_rows<3>(comm, rows, [&](Index i) {
     const double along = is_softmax ? u[i] / at.alpha : target[i];
     const double c = at.residual[i];
     return std::array{c * c, along * c, along * along};
   });
-  at.residual_squared = sums.values[0];
-  at.projection = sums.values[1];
-  at.kappa = sums.values[2];
+  at.residual_squared = sums[0];
+  at.projection = sums[1];
+  at.kappa = sums[2];
   return at;
 }
 

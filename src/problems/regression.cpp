@@ -1,9 +1,7 @@
 #include "attnewton/problems/regression.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <span>
 
@@ -11,60 +9,36 @@
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/parallel/agreement.hpp"
+#include "attnewton/problems/evaluation.hpp"
+#include "attnewton/problems/input_checks.hpp"
 
 namespace attnewton {
 namespace {
-
-constexpr const char* overflow_message =
-    "the loss overflows: target, weights or A x are too large; start nearer to x = 0 or scale the inputs "
-    "down";
 
 // Largest |φ|, |φ′| and |φ″| of a point in the domain: sums and squares of them must be numbers, and with
 // softmax, where only quotients are squared, sums alone.
 constexpr double largest_squared = 1e140;
 constexpr double largest_summed = 1e290;
 
-void check_numbers(const Vector& numbers, const char* what, Index rows, Index first_row) {
-  if (numbers.size() != rows)
-    throw DataError(fmt::format("{} and A differ in rows: {} and {}", what, numbers.size(), rows));
-  for (Index i = 0; i < rows; ++i) {
-    if (!std::isfinite(numbers[i]))
-      throw DataError(fmt::format("{}: {} at row {} (counted from 0)", what, numbers[i], first_row + i));
-  }
-}
-
 void check_local(const RegressionData& data, const RegressionOptions& options) {
-  if (!(options.ridge >= 0) || !std::isfinite(options.ridge))
-    throw UsageError("the ridge must be a finite number of at least 0");
+  check_ridge(options.ridge);
   if (options.link.kind == Link::power && !std::isfinite(options.link.exponent))
     throw UsageError(fmt::format("the power must be a finite number, not {}", options.link.exponent));
   data.a.check(data.first_row);
   if (data.a.columns() < 1) throw DataError("A has no columns");
-  check_numbers(data.target, "b", data.a.rows(), data.first_row);
+  check_numbers(data.target, "b", "A", data.a.rows(), data.first_row);
   if (options.weights.size() != 0)
-    check_numbers(options.weights, "the weights", data.a.rows(), data.first_row);
-}
-
-// What only all ranks together can tell.
-void check_together(const Communicator& comm, const RegressionData& data, const RegressionOptions& options) {
-  const Index columns = data.a.columns();
-  if (comm.min(columns) != comm.max(columns)) throw DataError("the ranks' rows of A differ in width");
-  if (comm.sum(data.a.rows()) == 0) throw DataError("A has no rows");
-  const bool lacks_weights = data.a.rows() > 0 && options.weights.size() == 0;
-  if (comm.max(Index{options.weights.size()}) > 0 && comm.max(Index{lacks_weights ? 1 : 0}) > 0)
-    throw DataError("some ranks' rows have weights and others' none");
+    check_numbers(options.weights, "the weights", "A", data.a.rows(), data.first_row);
 }
 
 RegressionData checked(const Communicator& comm, RegressionData data, const RegressionOptions& options) {
   agree_on_errors(comm, [&] { check_local(data, options); });
-  check_together(comm, data, options);
+  check_shares(comm, data.a, options.weights, "A");
   return data;
 }
 
 std::unique_ptr<Point> outside(const Vector& theta, std::string obstacle) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  return std::make_unique<RegressionPoint>(theta, Objective{infinity, infinity, infinity},
-                                           std::move(obstacle));
+  return std::make_unique<RegressionPoint>(theta, infinite_objective(), std::move(obstacle));
 }
 
 std::string cancelled_message(const LinkFunction& link, const NormalisedResidual& at) {
@@ -75,60 +49,29 @@ std::string cancelled_message(const LinkFunction& link, const NormalisedResidual
       formula(link), at.alpha, at.absolute_sum);
 }
 
-void agree_on(const Communicator& comm, Vector& numbers) {
-  comm.broadcast(std::span<double>(numbers.data(), static_cast<std::size_t>(numbers.size())));
-}
-
-void sum_over_ranks(const Communicator& comm, Vector& numbers) {
-  comm.sum(std::span<double>(numbers.data(), static_cast<std::size_t>(numbers.size())));
-}
-
 }  // namespace
 
 RegressionProblem::RegressionProblem(const Communicator& comm, RegressionData data, RegressionOptions options)
     : comm_(comm),
       data_(checked(comm, std::move(data), options)),
       options_(std::move(options)),
-      weights_squared_(options_.weights.array().square()) {
+      regulariser_(options_.weights, options_.ridge) {
   target_norm_squared_ = comm_.sum(data_.target.squaredNorm());
 }
 
 // max z over all rows where the link is exp and u is divided by its sum, so that nothing overflows; else 0.
 double RegressionProblem::shift_of(const Vector& z) const {
   if (options_.link.kind != Link::exp || options_.normalisation != Normalisation::softmax) return 0;
-  double largest = -std::numeric_limits<double>::infinity();
-  for (const double entry : z) {
-    if (std::isfinite(entry)) largest = std::max(largest, entry);
-  }
-  largest = comm_.max(largest);
-  return std::isfinite(largest) ? largest : 0;
+  return largest_score(comm_, z);
 }
 
 // Names the first row of all ranks that lies outside the link's domain; empty if none does. Collective.
 std::string RegressionProblem::obstacle_in(const Vector& z, const LinkValues& link) const {
   const double largest = options_.normalisation == Normalisation::softmax ? largest_summed : largest_squared;
   const std::optional<Index> row = first_outside_domain(z, link, largest);
-  constexpr Index nowhere = std::numeric_limits<Index>::max();
-  const Index here = row ? data_.first_row + *row : nowhere;
-  const Index first = comm_.min(here);
-  if (first == nowhere) return {};
-  const auto owner = comm_.min(here == first ? Index{comm_.rank()} : Index{comm_.size()});
-  return comm_.broadcast(row ? domain_message(options_.link, z[*row], here) : "", static_cast<int>(owner));
-}
-
-Objective RegressionProblem::objective_of(const Vector& theta, const Vector& z,
-                                          const NormalisedResidual& at) const {
-  const double weighted_squared =
-      weights_squared_.size() > 0 ? (weights_squared_.array() * z.array().square()).sum() : 0;
-  Objective objective;
-  objective.data_loss = 0.5 * at.residual_squared;
-  objective.loss =
-      objective.data_loss + 0.5 * comm_.sum(weighted_squared) + 0.5 * options_.ridge * theta.squaredNorm();
-  objective.relative_residual =
-      at.residual_squared > 0 ? std::sqrt(at.residual_squared) / std::sqrt(target_norm_squared_) : 0;
-  std::array values{objective.loss, objective.data_loss, objective.relative_residual};
-  comm_.broadcast(std::span<double>(values));
-  return {values[0], values[1], values[2]};
+  if (!row) return obstacle_of_first_row(comm_, {}, {});
+  const Index global_row = data_.first_row + *row;
+  return obstacle_of_first_row(comm_, global_row, domain_message(options_.link, z[*row], global_row));
 }
 
 std::unique_ptr<Point> RegressionProblem::evaluate(const Vector& theta) const {
@@ -140,8 +83,9 @@ std::unique_ptr<Point> RegressionProblem::evaluate(const Vector& theta) const {
   NormalisedResidual at = normalise(comm_, options_.normalisation, options_.link, link, data_.target);
   if (options_.normalisation == Normalisation::softmax && is_cancelled(at))
     return outside(theta, cancelled_message(options_.link, at));
-  const Objective objective = objective_of(theta, z, at);
-  if (!objective.is_finite()) return outside(theta, overflow_message);
+  const Objective objective = least_squares_objective(comm_, at.residual_squared, target_norm_squared_,
+                                                      regulariser_.value(comm_, z, theta));
+  if (!objective.is_finite()) return outside(theta, overflow_message("A x"));
 
   auto point = std::make_unique<RegressionPoint>(theta, objective);
   point->scores = std::move(z);
@@ -153,17 +97,17 @@ std::unique_ptr<Point> RegressionProblem::evaluate(const Vector& theta) const {
 Vector RegressionProblem::gradient(const Point& base) const {
   const auto& point = static_cast<const RegressionPoint&>(base);
   Vector slope = slope_by_scores(options_.normalisation, point.link, point.at);
-  if (weights_squared_.size() > 0) slope.array() += weights_squared_.array() * point.scores.array();
+  regulariser_.add_slope(point.scores, slope);
   Vector gradient = data_.a.transpose_times(slope);
-  sum_over_ranks(comm_, gradient);
+  comm_.sum(gradient);
   gradient += options_.ridge * point.theta();
-  agree_on(comm_, gradient);
+  comm_.broadcast(gradient);
   return gradient;
 }
 
 ScoreCurvature RegressionProblem::score_curvature(const RegressionPoint& point) const {
   ScoreCurvature curvature = curvature_by_scores(options_.normalisation, point.link, data_.target, point.at);
-  if (weights_squared_.size() > 0) curvature.diagonal += weights_squared_;
+  regulariser_.add_curvature(curvature.diagonal);
   return curvature;
 }
 
@@ -177,7 +121,7 @@ Vector RegressionProblem::hessian_vector(const Point& base, const Vector& v) con
     slopes += (curvature.kappa * along[0] - along[1]) * curvature.direction - along[0] * curvature.mixed;
   }
   Vector product = data_.a.transpose_times(slopes);
-  sum_over_ranks(comm_, product);
+  comm_.sum(product);
   return product + options_.ridge * v;
 }
 

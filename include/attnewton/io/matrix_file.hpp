@@ -52,4 +52,9 @@ MatrixFileShare read_matrix_file_share(const Communicator& comm, const std::stri
 Vector read_column_share(const Communicator& comm, const std::string& path, Range rows, const char* what,
                          const std::string& whose, CsvHeader header = CsvHeader::automatic);
 
+/// The whole of `path`'s only column on every rank: a vector that all ranks use. Collective on `comm`. Errors
+/// as above, `rows` being how many it must have.
+Vector read_column(const Communicator& comm, const std::string& path, Index rows, const char* what,
+                   const std::string& whose, CsvHeader header = CsvHeader::automatic);
+
 }  // namespace attnewton

@@ -35,6 +35,12 @@ NpyFile open_npy(const std::string& path);
 /// in the whole file); InternalError if `rows` is not inside the file.
 Matrix read_npy_rows(const NpyFile& file, Range rows);
 
+/// Columns [begin, end) of a float32 or float64 file, all rows of them, as rows() × columns.size() doubles.
+/// Local; ranks may read one file at the same time. Reads no more than these columns where what lies between
+/// a row's share of them and the next row's is long, and past it where it is short; memory besides the result
+/// 256 KiB. Errors of read_npy_rows(), for these columns.
+Matrix read_npy_columns(const NpyFile& file, Range columns);
+
 /// The whole array of a float32 or float64 file; n × 1 if it is 1-D. Local. Errors of open_npy() and
 /// read_npy_rows().
 Matrix read_npy(const std::string& path);

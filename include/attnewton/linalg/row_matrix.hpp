@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -28,8 +29,9 @@ class RowMatrix {
   const SparseRows& sparse() const { return std::get<SparseRows>(rows_); }
 
   /// Throws DataError if sparse rows do not have the form that SparseRows promises, or an entry is not
-  /// finite; the message names the row, `first_row` being the number of the first. Cost O(entries).
-  void check(Index first_row) const;
+  /// finite; the message names the matrix and row, `first_row` being the number of the first. Cost
+  /// O(entries).
+  void check(Index first_row, std::string_view name = "A") const;
 
   /// A x of x ∈ R^d. Cost 2·entries flops on TBB's threads.
   Vector times(const Vector& x) const;

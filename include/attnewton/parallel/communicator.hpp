@@ -71,6 +71,9 @@ class Communicator {
   void sum(Matrix& values) const {
     sum(std::span<double>(values.data(), static_cast<std::size_t>(values.size())));
   }
+  void sum(Vector& values) const {
+    sum(std::span<double>(values.data(), static_cast<std::size_t>(values.size())));
+  }
   double sum(double value) const;
   Index sum(Index value) const;
   /// Collective: largest and smallest over ranks, on every rank.
@@ -80,6 +83,9 @@ class Communicator {
   Index min(Index value) const;
   /// Collective: `values` of rank `root` replace those of every rank; sizes must agree.
   void broadcast(std::span<double> values, int root = 0) const;
+  void broadcast(Vector& values, int root = 0) const {
+    broadcast(std::span<double>(values.data(), static_cast<std::size_t>(values.size())), root);
+  }
   void broadcast(std::span<Index> values, int root = 0) const;
   /// Collective: `text` of rank `root` on every rank.
   std::string broadcast(const std::string& text, int root = 0) const;

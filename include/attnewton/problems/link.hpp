@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "attnewton/core/types.hpp"
+#include "attnewton/problems/entrywise.hpp"
 
 namespace attnewton {
 
@@ -22,12 +22,8 @@ const char* to_string(Link link);
 /// The formula for messages, such as "exp(z) + z" and "z^0.5".
 std::string formula(const LinkFunction& link);
 
-/// φ, φ′ and φ″ of a vector, entry by entry.
-struct LinkValues {
-  Vector value;
-  Vector slope;
-  Vector curvature;
-};
+/// φ, φ′ and φ″ of a vector of scores.
+using LinkValues = EntrywiseValues;
 
 /// φ, φ′ and φ″ at z (MATHEMATICS §2, second table). Entries outside the domain come out NaN or infinite.
 /// Local, O(n) with one or two elementary functions an entry, on TBB's threads.

@@ -4,6 +4,7 @@
 #include "attnewton/linalg/row_matrix.hpp"
 #include "attnewton/problems/normalisation.hpp"
 #include "attnewton/problems/problem.hpp"
+#include "attnewton/problems/score_regulariser.hpp"
 
 namespace attnewton {
 
@@ -62,12 +63,11 @@ class RegressionProblem : public Problem {
  private:
   double shift_of(const Vector& z) const;
   std::string obstacle_in(const Vector& z, const LinkValues& link) const;
-  Objective objective_of(const Vector& theta, const Vector& z, const NormalisedResidual& at) const;
 
   Communicator comm_;
   RegressionData data_;
   RegressionOptions options_;
-  Vector weights_squared_;  // empty without weights
+  ScoreRegulariser regulariser_;
   double target_norm_squared_ = 0;
 };
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "attnewton/problems/normalisation.hpp"
 #include "attnewton/linalg/row_matrix.hpp"
+#include "attnewton/problems/normalisation.hpp"
 
 namespace attnewton {
 

@@ -20,6 +20,7 @@ enum class RandomPurpose : std::uint32_t {
   leverage = 9,     ///< the Gaussian matrix that leverage scores are estimated with
   row_sample = 10,  ///< which rows a sample takes
   pattern = 11,     ///< where generated sparse matrices have entries
+  second_layer = 12,  ///< A₂ of generated problems that have another
 };
 
 /// The stream of (seed, purpose, iteration): entry (row, column) is Philox4x64-10 at that counter (Salmon et

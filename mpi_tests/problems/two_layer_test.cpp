@@ -138,76 +138,79 @@ TEST(TwoLayer, SaysWhatOverflows) {
   EXPECT_NE(obstacle_at(x).find("A2 or A1 x are too large"), std::string::npos);
 }
 
-// Every rank meets the error that one rank's share has.
-TEST(TwoLayer, RefusesSharesThatDoNotFit) {
+// A problem of which the last rank's share and options are spoilt by `spoil`. Gives its number of unknowns.
+template <class Spoil>
+Index unknowns_of_spoilt(const Spoil& spoil) {
   const auto comm = Communicator::world();
-  const bool is_last = comm.rank() == comm.size() - 1;
   const WholeTwoLayer whole = random_two_layer(Activation::relu, 23, 5, 7, 5);
-  const auto made_with = [&](const auto& spoil) {
-    TwoLayerData data = two_layer_data(comm, whole, Storage::dense);
-    TwoLayerOptions options = two_layer_options(comm, whole);
-    if (is_last) spoil(data, options);
-    return TwoLayerProblem(comm, std::move(data), std::move(options)).unknowns();
+  TwoLayerData data = two_layer_data(comm, whole, Storage::dense);
+  TwoLayerOptions options = two_layer_options(comm, whole);
+  if (comm.rank() == comm.size() - 1) spoil(data, options);
+  return TwoLayerProblem(comm, std::move(data), std::move(options)).unknowns();
+}
+
+// Every rank meets the error that the last one's share has, and its message has `part` in it.
+template <class Spoil>
+void expect_refused(const char* part, const Spoil& spoil) {
+  try {
+    unknowns_of_spoilt(spoil);
+    ADD_FAILURE() << "not refused: " << part;
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part;
+  }
+}
+
+// One row of A₁, number 22, and one column of A₂, all ones.
+TwoLayerData one_row(Index columns, Index outputs) {
+  return {Matrix(Matrix::Ones(1, columns)), Matrix::Ones(outputs, 1), Vector::Ones(outputs), 22};
+}
+
+TEST(TwoLayer, RefusesSharesThatDoNotFit) {
+  EXPECT_EQ(unknowns_of_spoilt([](TwoLayerData&, TwoLayerOptions&) {}), 5);
+  expect_refused("A2 has 3 columns for the 1 rows of A1", [](TwoLayerData& data, TwoLayerOptions&) {
+    data = one_row(5, 7);
+    data.a2.resize(7, 3);
+  });
+  expect_refused("b and A2 differ in rows: 7 and 6", [](TwoLayerData& data, TwoLayerOptions&) {
+    data = one_row(5, 6);
+    data.target = Vector::Ones(7);
+  });
+  expect_refused("A1 has no columns", [](TwoLayerData& data, TwoLayerOptions&) { data = one_row(0, 7); });
+  expect_refused("b is empty", [](TwoLayerData& data, TwoLayerOptions&) { data = one_row(5, 0); });
+  expect_refused("the weights and A1 differ in rows",
+                 [](TwoLayerData&, TwoLayerOptions& options) { options.weights = Vector::Ones(99); });
+  const auto with_ridge = [](double ridge) {
+    return unknowns_of_spoilt([&](TwoLayerData&, TwoLayerOptions& options) { options.ridge = ridge; });
   };
-  using Data = TwoLayerData;
-  using Options = TwoLayerOptions;
-  // The DataError's message.
-  const auto refusal = [&](const auto& spoil) -> std::string {
-    try {
-      made_with(spoil);
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "not refused";
-  };
-  const auto expect = [](const std::string& message, const std::string& part) {
-    EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << part;
-  };
-  const auto share = [&](Index rows, Index columns, Index outputs) {
-    return Data{Matrix(Matrix::Ones(rows, columns)), Matrix::Ones(outputs, rows), whole.b, 22};
-  };
-  EXPECT_EQ(made_with([](Data&, Options&) {}), 5);
-  EXPECT_EQ(made_with([&](Data& data, Options&) { data = share(1, 5, 7); }), 5);
-  expect(refusal([&](Data& data, Options&) {
-           data = share(1, 5, 7);
-           data.a2.resize(7, 3);
-         }),
-         "A2 has 3 columns for the 1 rows of A1");
-  expect(refusal([&](Data& data, Options&) { data = share(1, 5, 6); }), "b and A2 differ in rows: 7 and 6");
-  expect(refusal([&](Data& data, Options&) { data = share(1, 0, 7); }), "A1 has no columns");
-  expect(refusal([&](Data& data, Options&) {
-           data = share(1, 5, 7);
-           data.a2(4, 0) = INFINITY;
-         }),
-         "A2: inf at row 4, column 22 (counted from 0)");
-  expect(refusal([&](Data& data, Options&) {
-           data = share(1, 5, 7);
-           data.a1 = Matrix(Matrix::Constant(1, 5, std::nan("")));
-         }),
-         "A1: nan at row 22, column 0 (counted from 0)");
-  expect(refusal([](Data& data, Options&) { data.target[3] = std::nan(""); }), "b: nan at row 3");
-  expect(refusal([](Data& data, Options&) {
-           data.target.resize(0);
-           data.a2.resize(0, data.a2.cols());
-         }),
-         "b is empty");
-  expect(refusal([](Data&, Options& o) { o.weights = Vector::Ones(99); }), "the weights and A1 differ");
-  EXPECT_THROW(made_with([](Data&, Options& o) { o.ridge = -1; }), UsageError);
-  EXPECT_THROW(made_with([](Data&, Options& o) { o.ridge = INFINITY; }), UsageError);
-  EXPECT_THROW(TwoLayerProblem(comm, {Matrix(0, 5), Matrix(7, 0), whole.b, 0}, {}), DataError);
-  if (comm.size() == 1) return;
-  expect(refusal([&](Data& data, Options&) { data = share(1, 6, 7); }), "rows of A1 differ in width");
-  expect(refusal([](Data& data, Options&) { data.target[3] += 1; }), "the ranks' b differ");
-  expect(refusal([&](Data& data, Options&) {
-           data = share(1, 5, 6);
-           data.target = Vector::Ones(6);
-         }),
-         "differ in length");
-  expect(refusal([&](Data& data, Options& o) {
-           data = share(1, 5, 7);
-           o.weights = Vector::Ones(1);
-         }),
-         "some ranks' rows have weights");
+  EXPECT_THROW(with_ridge(-1), UsageError);
+  EXPECT_THROW(with_ridge(INFINITY), UsageError);
+  EXPECT_THROW(TwoLayerProblem(Communicator::world(), {Matrix(0, 5), Matrix(7, 0), Vector::Ones(7), 0}, {}),
+               DataError);
+}
+
+TEST(TwoLayer, NamesNumbersThatAreNotFinite) {
+  expect_refused("A2: inf at row 4, column 22 (counted from 0)", [](TwoLayerData& data, TwoLayerOptions&) {
+    data = one_row(5, 7);
+    data.a2(4, 0) = INFINITY;
+  });
+  expect_refused("A1: nan at row 22, column 0 (counted from 0)", [](TwoLayerData& data, TwoLayerOptions&) {
+    data = one_row(5, 7);
+    data.a1 = Matrix(Matrix::Constant(1, 5, std::nan("")));
+  });
+  expect_refused("b: nan at row 3",
+                 [](TwoLayerData& data, TwoLayerOptions&) { data.target[3] = std::nan(""); });
+}
+
+TEST(TwoLayer, RefusesSharesThatDisagree) {
+  if (Communicator::world().size() == 1) GTEST_SKIP() << "one rank agrees with itself";
+  expect_refused("rows of A1 differ in width",
+                 [](TwoLayerData& data, TwoLayerOptions&) { data = one_row(6, 7); });
+  expect_refused("the ranks' b differ", [](TwoLayerData& data, TwoLayerOptions&) { data.target[3] += 1; });
+  expect_refused("differ in length", [](TwoLayerData& data, TwoLayerOptions&) { data = one_row(5, 6); });
+  expect_refused("some ranks' rows have weights", [](TwoLayerData& data, TwoLayerOptions& options) {
+    data = one_row(5, 7);
+    options.weights = Vector::Ones(1);
+  });
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ class TwoLayerPoint : public Point {
 
 /// L(x) = ½‖σ(A₂ softmax(A₁x)) − b‖² + ½‖diag(w) A₁x‖² + ½λ‖x‖² of x ∈ R^d. Softmax is shifted by the
 /// maximum over all ranks. Outside its domain (A₁x or the loss overflows) the objective is not finite, and
-/// obstacle() says why. With relu the loss has corners, where derivatives are those of the side y ≤ 0.
+/// obstacle() says why. With relu the loss has corners, where derivatives are those of the side y ≤ 0, and
+/// where all outputs are negative x feels its regulariser alone: a start there goes nowhere.
 class TwoLayerProblem : public Problem {
  public:
   /// Throws DataError if shapes do not fit, sparse rows are malformed, a number is not finite or the ranks' b

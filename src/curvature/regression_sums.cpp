@@ -22,6 +22,16 @@ void add_gram(const WeightedGram& gram, const Vector& weights, DistributedMatrix
   into_h.finish();
 }
 
+void add_rank_two(double kappa, const Vector& g, const Vector& m, DistributedMatrix& h) {
+  for_each_task(h.local().cols(), [&](Index j) {
+    const Index column = h.global_column(j);
+    for (Index i = 0; i < h.local().rows(); ++i) {
+      const Index row = h.global_row(i);
+      h.local()(i, j) += g[row] * (kappa * g[column] - m[column]) - m[row] * g[column];
+    }
+  });
+}
+
 void add_rank_two_and_ridge(const RegressionProblem& problem, const ScoreCurvature& curvature,
                             DistributedMatrix& h) {
   h.add_to_diagonal(problem.options().ridge, h.rows());
@@ -32,15 +42,7 @@ void add_rank_two_and_ridge(const RegressionProblem& problem, const ScoreCurvatu
   vectors.row(0) = a.transpose_times(curvature.direction);
   vectors.row(1) = a.transpose_times(curvature.mixed);
   problem.comm().sum(vectors);
-  const auto g = vectors.row(0);
-  const auto m = vectors.row(1);
-  for_each_task(h.local().cols(), [&](Index j) {
-    const Index column = h.global_column(j);
-    for (Index i = 0; i < h.local().rows(); ++i) {
-      const Index row = h.global_row(i);
-      h.local()(i, j) += g[row] * (curvature.kappa * g[column] - m[column]) - m[row] * g[column];
-    }
-  });
+  add_rank_two(curvature.kappa, vectors.row(0), vectors.row(1), h);
 }
 
 }  // namespace attnewton

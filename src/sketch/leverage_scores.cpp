@@ -32,11 +32,7 @@ CountSketch embedding(Index columns, const LeverageOptions& options) {
 void subtract_term(const CountSketch& sketch, const WeightedRows& rows, const Vector& scale,
                    DistributedMatrix& sketched) {
   const RowMatrix left{Matrix(rows.left)};
-  Matrix sum(sketch.rows(), 1);
-  for (Index block = 0; block < sketch.blocks(); ++block) {
-    sum.middleRows(block * sketch.block_rows(), sketch.block_rows()) =
-        sketch.block_of_product(block, left, scale, rows.first_row);
-  }
+  Matrix sum = sketch.product(left, scale, rows.first_row, {0, 1});
   sketched.grid()->comm().sum(sum);
   for (Index j = 0; j < sketched.local().cols(); ++j) {
     const double factor = rows.right[sketched.global_column(j)];

@@ -32,8 +32,8 @@ struct LeverageOptions {
 /// appended to the sketch: dependent columns and columns or rows of zeros need no special treatment, and
 /// directions that are weaker than that count as none. A is never gathered and, if sparse, never made dense.
 /// Collective on `grid`, d the same on all ranks. Cost (16 + 4 ln n)·entries flops shared out by rows, some
-/// 10 d³ for the QR over all ranks. Memory per rank: a share of 5 d² numbers, some panels of d²/2, and 2 ln n
-/// numbers a row.
+/// 10 d³ for the QR over all ranks. Memory per rank: a share of 5 d² numbers, some panels of 32 MiB, and 2 ln
+/// n numbers a row.
 Vector approximate_leverage_scores(const std::shared_ptr<const ProcessGrid>& grid, const WeightedRows& rows,
                                    const LeverageOptions& options);
 

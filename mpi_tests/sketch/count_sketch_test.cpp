@@ -68,6 +68,8 @@ TEST(CountSketch, SumsSharesOfAnyNumberOfRanks) {
       const Matrix found = gather(sum);
       EXPECT_LE((found.topRows(sketch.rows()) - expected).norm(), 1e-13 * expected.norm());
       EXPECT_EQ(found.bottomRows(2).norm(), 0);
+      const Matrix part = sketch.product(share_of(Communicator::self(), a, storage), scale, 0, {2, 5});
+      EXPECT_LE((part - expected.middleCols(2, 3)).norm(), 1e-13 * expected.norm());
     }
   }
 }

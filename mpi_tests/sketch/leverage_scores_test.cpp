@@ -162,6 +162,22 @@ TEST(LeverageScores, TakeARidgeIntoAccount) {
   EXPECT_LE(far, 10 * test.a.rows() / 20);
 }
 
+// Those of D^{1/2}(A − left rightᵀ), without A being changed: the same draws as for the difference itself.
+TEST(LeverageScores, TakeATermOffTheRows) {
+  const auto comm = Communicator::world();
+  const Case test = test_cases().front();
+  const Vector left = normals(test.a.rows(), 1, 8).col(0);
+  const Vector right = 3 * normals(test.a.cols(), 1, 9).col(0);
+  const Case difference{"", test.a - left * right.transpose(), test.weights};
+  const Vector expected = scores(comm, difference, Storage::dense, {0.1, 4, 0});
+  const RowMatrix a = share_of(comm, test.a, Storage::sparse);
+  const Vector weights = share_of(comm, test.weights);
+  const Index first_row = rows_of_rank(test.a.rows(), comm.size(), comm.rank()).begin;
+  const Vector found = approximate_leverage_scores(
+      grid_of_test(), {a, weights, first_row, share_of(comm, left), right}, {0.1, 4, 0});
+  EXPECT_LE((whole_of(comm, found, test.a.rows()) - expected).cwiseAbs().maxCoeff(), 1e-9);
+}
+
 TEST(LeverageScores, AreZeroWhereAllWeightsAre) {
   Case test = test_cases().front();
   test.weights.setZero();

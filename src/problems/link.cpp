@@ -75,6 +75,22 @@ LinkValues evaluate_link(const LinkFunction& link, const Vector& z) {
   return evaluate_entrywise(z, [&](double entry) { return at(link, entry); });
 }
 
+Vector scaling_direction(const LinkFunction& link, const Vector& z, const LinkValues& values) {
+  switch (link.kind) {
+    case Link::exp:
+      return Vector::Ones(z.size());
+    case Link::cosh:
+    case Link::sinh:
+      return z.array().tanh();
+    case Link::soft_residual:
+      return values.value.cwiseQuotient(values.slope);
+    case Link::power:
+    case Link::identity:
+      break;
+  }
+  return z;
+}
+
 std::optional<Index> first_outside_domain(const Vector& z, const LinkValues& values, double largest) {
   for (Index i = 0; i < z.size(); ++i) {
     const bool inside = std::isfinite(z[i]) && std::abs(values.value[i]) <= largest &&

@@ -1,5 +1,6 @@
 #include "attnewton/sketch/count_sketch.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "attnewton/core/error.hpp"
@@ -9,59 +10,36 @@
 namespace attnewton {
 namespace {
 
-// A row of A and what it is multiplied by.
-struct Term {
-  Index row = 0;
-  double factor = 0;
-};
+// Numbers of a panel of S A: 32 MiB. Panels have all of S's rows and a range of A's columns.
+constexpr Index panel_numbers = Index{1} << 22;
+// Numbers of A that all blocks add up before the next ones: they stay in the cache meanwhile.
+constexpr Index numbers_at_once = Index{1} << 16;
 
-// Terms sorted by the row of the block that they belong to, in the order of A's rows within each.
-struct TermsByTarget {
-  std::vector<Index> starts;
-  std::vector<Term> terms;
-};
-
-TermsByTarget terms_by_target(const CountSketch& sketch, Index block, const Vector& scale, Index first_row) {
-  std::vector<CountSketch::Entry> entries(static_cast<std::size_t>(scale.size()));
-  constexpr Index rows_a_task = 4096;
-  for_each_task((scale.size() + rows_a_task - 1) / rows_a_task, [&](Index task) {
-    const Index end = std::min<Index>(scale.size(), (task + 1) * rows_a_task);
-    for (Index i = task * rows_a_task; i < end; ++i)
-      entries[static_cast<std::size_t>(i)] = sketch.entry(first_row + i, block);
-  });
-  TermsByTarget sorted{std::vector<Index>(static_cast<std::size_t>(sketch.block_rows()) + 1, 0),
-                       std::vector<Term>(entries.size())};
-  for (const CountSketch::Entry& entry : entries) ++sorted.starts[static_cast<std::size_t>(entry.row) + 1];
-  for (std::size_t r = 1; r < sorted.starts.size(); ++r) sorted.starts[r] += sorted.starts[r - 1];
-  std::vector<Index> next(sorted.starts);
-  for (Index i = 0; i < scale.size(); ++i) {
-    const CountSketch::Entry& entry = entries[static_cast<std::size_t>(i)];
-    Index& place = next[static_cast<std::size_t>(entry.row)];
-    sorted.terms[static_cast<std::size_t>(place++)] = {i, entry.value * scale[i]};
-  }
-  return sorted;
+void add_row(const Matrix& a, Index row, double factor, Range columns, double* sum) {
+  const double* from = a.data() + row * a.cols() + columns.begin;
+  for (Index j = 0; j < columns.size(); ++j) sum[j] += factor * from[j];
 }
 
-void add_row(const Matrix& a, const Term& term, double* sum) {
-  const double* row = a.data() + term.row * a.cols();
-  for (Index j = 0; j < a.cols(); ++j) sum[j] += term.factor * row[j];
+void add_row(const SparseRows& a, Index row, double factor, Range columns, double* sum) {
+  const Range entries = a.entries_of(row);
+  const auto first = a.column_indices.begin() + entries.begin;
+  const auto last = a.column_indices.begin() + entries.end;
+  Index k = columns.begin == 0 ? entries.begin
+                               : entries.begin + (std::lower_bound(first, last, columns.begin) - first);
+  for (; k < entries.end && a.column(k) < columns.end; ++k)
+    sum[a.column(k) - columns.begin] += factor * a.value(k);
 }
 
-void add_row(const SparseRows& a, const Term& term, double* sum) {
-  const Range entries = a.entries_of(term.row);
-  for (Index k = entries.begin; k < entries.end; ++k) sum[a.column(k)] += term.factor * a.value(k);
-}
-
+// Each block's rows of the sum are a task of their own: every one is added up in the order of A's rows.
 template <class Rows>
-Matrix sum_terms(const Rows& a, Index columns, const TermsByTarget& sorted) {
-  const auto targets = static_cast<Index>(sorted.starts.size()) - 1;
-  Matrix sum = Matrix::Zero(targets, columns);
-  for_each_task(targets, [&](Index target) {
-    const auto at = static_cast<std::size_t>(target);
-    for (Index t = sorted.starts[at]; t < sorted.starts[at + 1]; ++t)
-      add_row(a, sorted.terms[static_cast<std::size_t>(t)], sum.row(target).data());
+void add_rows(const CountSketch& sketch, const Rows& a, Range rows, const Vector& scale, Index first_row,
+              Range columns, Matrix& sum) {
+  for_each_task(sketch.blocks(), [&](Index block) {
+    for (Index i = rows.begin; i < rows.end; ++i) {
+      const CountSketch::Entry entry = sketch.entry(first_row + i, block);
+      add_row(a, i, entry.value * scale[i], columns, sum.row(block * sketch.block_rows() + entry.row).data());
+    }
   });
-  return sum;
 }
 
 }  // namespace
@@ -81,20 +59,30 @@ CountSketch::Entry CountSketch::entry(Index column, Index block) const {
   return {std::min(choice / 2, block_rows_ - 1), choice % 2 == 0 ? size : -size};
 }
 
-Matrix CountSketch::block_of_product(Index block, const RowMatrix& a, const Vector& scale,
-                                     Index first_row) const {
+Matrix CountSketch::product(const RowMatrix& a, const Vector& scale, Index first_row, Range columns) const {
   require(scale.size() == a.rows(), "CountSketch: a scale a row");
-  const TermsByTarget sorted = terms_by_target(*this, block, scale, first_row);
-  return a.is_sparse() ? sum_terms(a.sparse(), a.columns(), sorted)
-                       : sum_terms(a.dense(), a.columns(), sorted);
+  require(columns.begin >= 0 && columns.end <= a.columns(), "CountSketch: columns of A");
+  Matrix sum = Matrix::Zero(rows(), columns.size());
+  const Index at_once = std::max(numbers_at_once / std::max(columns.size(), Index{1}), Index{16});
+  for (Index row = 0; row < a.rows(); row += at_once) {
+    const Range part{row, std::min(a.rows(), row + at_once)};
+    if (a.is_sparse()) {
+      add_rows(*this, a.sparse(), part, scale, first_row, columns, sum);
+    } else {
+      add_rows(*this, a.dense(), part, scale, first_row, columns, sum);
+    }
+  }
+  return sum;
 }
 
 void add_sketch(const CountSketch& sketch, const RowMatrix& a, const Vector& scale, Index first_row,
                 DistributedMatrix& sum) {
   require(sum.rows() >= sketch.rows() && sum.columns() == a.columns(), "add_sketch: S A fits into the sum");
   PanelReducer into_sum(sum);
-  for (Index block = 0; block < sketch.blocks(); ++block) {
-    into_sum.add(block * sketch.block_rows(), 0, sketch.block_of_product(block, a, scale, first_row));
+  const Index width = std::max(panel_numbers / sketch.rows(), Index{1});
+  for (Index column = 0; column < a.columns(); column += width) {
+    const Range columns{column, std::min(a.columns(), column + width)};
+    into_sum.add(0, column, sketch.product(a, scale, first_row, columns));
   }
   into_sum.finish();
 }

@@ -28,6 +28,21 @@ CountSketch embedding(Index columns, const LeverageOptions& options) {
   return {block_rows, nonzeros, options.seed, options.iteration};
 }
 
+// Takes S diag(scale) left rightᵀ off the sketch.
+void subtract_term(const CountSketch& sketch, const WeightedRows& rows, const Vector& scale,
+                   DistributedMatrix& sketched) {
+  const RowMatrix left{Matrix(rows.left)};
+  Matrix sum = sketch.product(left, scale, rows.first_row, {0, 1});
+  sketched.grid()->comm().sum(sum);
+  for (Index j = 0; j < sketched.local().cols(); ++j) {
+    const double factor = rows.right[sketched.global_column(j)];
+    for (Index i = 0; i < sketched.local().rows(); ++i) {
+      const Index row = sketched.global_row(i);
+      if (row < sketch.rows()) sketched.local()(i, j) -= factor * sum(row, 0);
+    }
+  }
+}
+
 // Norms of the columns, 1 instead of 0. Collective.
 Vector column_norms(const DistributedMatrix& m) {
   Vector squares = Vector::Zero(m.columns());
@@ -65,6 +80,9 @@ Matrix probes_for(Index columns, double all_rows, const LeverageOptions& options
 Vector approximate_leverage_scores(const std::shared_ptr<const ProcessGrid>& grid, const WeightedRows& rows,
                                    const LeverageOptions& options) {
   require(rows.weights.size() == rows.a.rows(), "leverage scores: a weight a row");
+  require(
+      rows.right.size() == 0 || (rows.right.size() == rows.a.columns() && rows.left.size() == rows.a.rows()),
+      "leverage scores: left has an entry a row, right one a column");
   const Index columns = rows.a.columns();
   // Scores do not depend on the unit of D and λ; squares of large weights must not overflow.
   const double unit = grid->comm().max(rows.weights.size() > 0 ? rows.weights.maxCoeff() : 0.0);
@@ -72,7 +90,9 @@ Vector approximate_leverage_scores(const std::shared_ptr<const ProcessGrid>& gri
   const Vector weights = rows.weights / unit;
   const CountSketch sketch = embedding(columns, options);
   DistributedMatrix sketched(grid, sketch.rows() + columns, columns);
-  add_sketch(sketch, rows.a, weights.cwiseSqrt(), rows.first_row, sketched);
+  const Vector scale = weights.cwiseSqrt();
+  add_sketch(sketch, rows.a, scale, rows.first_row, sketched);
+  if (rows.right.size() > 0) subtract_term(sketch, rows, scale, sketched);
   const Vector norms = column_norms(sketched);
   scale_and_append_ridge(sketched, norms, sketch.rows(), options.ridge / unit);
   const DistributedQr qr(std::move(sketched));
@@ -80,7 +100,9 @@ Vector approximate_leverage_scores(const std::shared_ptr<const ProcessGrid>& gri
   const auto all_rows = static_cast<double>(grid->comm().sum(rows.a.rows()));
   Matrix probes = qr.solve_r(probes_for(columns, all_rows, options));
   probes.array().colwise() /= norms.array();
-  return weights.cwiseProduct(rows.a.times_columns(probes).rowwise().squaredNorm());
+  Matrix product = rows.a.times_columns(probes);
+  if (rows.right.size() > 0) product -= rows.left * (rows.right.transpose() * probes);
+  return weights.cwiseProduct(product.rowwise().squaredNorm());
 }
 
 }  // namespace attnewton

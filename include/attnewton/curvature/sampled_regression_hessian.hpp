@@ -33,10 +33,12 @@ Index default_sampled_rows(Index unknowns);
 
 /// H̃ = Aᵀ D̃ A + κ g gᵀ − g mᵀ − m gᵀ + λI, of which all but the first term is exact; D̃_ii = D_ii / p_i on
 /// the rows of a sample, else 0, D = diag(δ) + W². D_ii keeps its sign, so H̃ is unbiased for H and equals it
-/// once every row is taken; it need not be positive definite where H is (docs/mathematics.md §10).
+/// once every row is taken; it need not be positive definite where H is. With a normalisation rows are
+/// sampled as a_i − ψ_i k instead of a_i and the rest of AᵀDA is added from all rows: H̃ is then exact along
+/// the change ψ of the scores that scales φ, in which the two parts of H cancel (docs/mathematics.md §10).
 /// Cost, with s sampled rows in place of n, that of RegressionHessian: s d (d + 64) flops or Σ nnz_row² over
-/// the sample, and 4·entries of all rows for the rank-2 part; besides 2·entries for norms, or what
-/// approximate_leverage_scores() takes. Memory per rank: its sampled rows, and RegressionHessian's.
+/// the sample, and 4·entries of all rows for the rank-2 part; besides 4·entries for ψ, 4·entries for norms or
+/// what approximate_leverage_scores() takes. Memory per rank: its sampled rows, and RegressionHessian's.
 class SampledRegressionHessian : public HessianModel {
  public:
   /// `problem` must outlive this. Throws UsageError for a negative number of rows. Local.
@@ -51,10 +53,14 @@ class SampledRegressionHessian : public HessianModel {
   Index sampled_rows() const { return sampled_rows_; }
 
  private:
-  Vector importances(const Vector& diagonal, Index iteration,
+  struct Diagonal;
+
+  Diagonal diagonal_at(const RegressionPoint& point, const Vector& entries) const;
+  Vector importances(const Diagonal& diagonal, Index iteration,
                      const std::shared_ptr<const ProcessGrid>& grid) const;
-  std::optional<RowSample> sample(const Vector& diagonal, Index iteration,
+  std::optional<RowSample> sample(const Diagonal& diagonal, Index iteration,
                                   const std::shared_ptr<const ProcessGrid>& grid) const;
+  void add_sample(const Diagonal& diagonal, const RowSample& taken, DistributedMatrix& h) const;
 
   const RegressionProblem& problem_;
   RowSamplingOptions options_;

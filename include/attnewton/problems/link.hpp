@@ -29,6 +29,11 @@ using LinkValues = EntrywiseValues;
 /// Local, O(n) with one or two elementary functions an entry, on TBB's threads.
 LinkValues evaluate_link(const LinkFunction& link, const Vector& z);
 
+/// A change ψ of z that scales φ(z) by about one factor in all rows, φ′∘ψ ≈ φ, which a normalised residual
+/// hardly sees: 1 for exp, z for z^β and z, tanh z for sinh and, as coth z has a pole, for cosh, φ/φ′ for
+/// exp(z) + z. `values` are those at z, or at z less a constant for exp. Local, O(n).
+Vector scaling_direction(const LinkFunction& link, const Vector& z, const LinkValues& values);
+
 /// The first row in which z, φ, φ′ or φ″ is not a number of at most `largest` in absolute value; none if all
 /// are. Local, O(n).
 std::optional<Index> first_outside_domain(const Vector& z, const LinkValues& values, double largest);

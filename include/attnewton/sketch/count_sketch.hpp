@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "attnewton/linalg/distributed_matrix.hpp"
 #include "attnewton/linalg/row_matrix.hpp"
@@ -29,10 +28,10 @@ class CountSketch {
   /// The entry of column `column` in a block. Local, O(1).
   Entry entry(Index column, Index block) const;
 
-  /// Block `block` of S diag(scale) A for the local rows of A, the first of which is row `first_row` of all:
-  /// block_rows × d. Local, 2·entries flops and O(n_local) on TBB's threads; the same bits for any number of
-  /// them.
-  Matrix block_of_product(Index block, const RowMatrix& a, const Vector& scale, Index first_row) const;
+  /// Columns `columns` of S diag(scale) A for the local rows of A, the first of which is row `first_row` of
+  /// all: m × columns.size(). `scale` has an entry a local row. Local, 2·blocks·entries flops and
+  /// O(blocks·n_local) on at most `blocks` of TBB's threads; the same bits for any number of them.
+  Matrix product(const RowMatrix& a, const Vector& scale, Index first_row, Range columns) const;
 
  private:
   RandomStream stream_;
@@ -41,8 +40,7 @@ class CountSketch {
 };
 
 /// Adds S diag(scale) A, summed over ranks, to the first rows of `sum` (at least S's rows, d columns).
-/// `scale` has an entry a local row. Collective on the grid of `sum`; 2·blocks·entries flops, memory a few
-/// blocks.
+/// Collective on the grid of `sum`; 2·blocks·entries flops, memory some panels of 32 MiB.
 void add_sketch(const CountSketch& sketch, const RowMatrix& a, const Vector& scale, Index first_row,
                 DistributedMatrix& sum);
 

@@ -8,6 +8,17 @@
 
 namespace attnewton {
 
+/// Which of a loss's second derivatives a Hessian that is put together from its structure holds.
+enum class HessianForm {
+  exact,
+  gauss_newton,  ///< those of the residual left out: ⪰ 0
+};
+
+/// As --hessian spells it: "exact" or "gauss-newton".
+inline const char* to_string(HessianForm form) {
+  return form == HessianForm::exact ? "exact" : "gauss-newton";
+}
+
 class HessianModel {
  public:
   virtual ~HessianModel() = default;

@@ -209,7 +209,7 @@ TEST(MultiSoftmax, NamesTheFirstScoreThatOverflows) {
   EXPECT_EQ(obstacle_at(Normalisation::softmax, x), "");
   for (const auto normalisation : {Normalisation::rescaled, Normalisation::none}) {
     expect_part(obstacle_at(normalisation, x), "query row 7, key 5 (counted from 0)");
-    expect_part(obstacle_at(normalisation, x), "= 400, where the row's sum of exp overflows");
+    expect_part(obstacle_at(normalisation, x), "= 400, where the square of the row's sum of exp overflows");
   }
   x(7, 5) = 1;
   expect_part(obstacle_at(Normalisation::rescaled, x), "query row 11, key 2 (counted from 0)");

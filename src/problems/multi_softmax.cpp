@@ -117,7 +117,7 @@ std::string fault_of_row(const MultiSoftmaxInputs& inputs, Index j) {
       "query row {}, key {} (counted from 0): the score scale·(A1 X A2ᵀ) = {}{}; start nearer "
       "to X = 0 or scale the inputs down{}",
       data.first_row + j, key, scores[key],
-      is_number ? ", where the row's sum of exp overflows" : " is not finite",
+      is_number ? ", where the square of the row's sum of exp overflows" : " is not finite",
       is_number ? ", or take --normalisation softmax" : "");
 }
 

@@ -12,7 +12,7 @@ struct MultiSoftmaxOptions {
   Normalisation normalisation = Normalisation::softmax;
   Vector weights = {};  ///< w of the local query rows; empty: none. On all ranks or on none (but those
                         ///< without rows)
-  double ridge = 0;  ///< λ
+  double ridge = 0;     ///< λ
 };
 
 /// A point of a multiple softmax regression: what its derivatives use again. No n × m matrix is among it.

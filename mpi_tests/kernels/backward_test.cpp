@@ -115,6 +115,78 @@ TEST_P(Backward, HasTheDirectionOfItsDefinition) {
   });
 }
 
+TEST_P(Backward, ResidualsAreOfWeightedValuesAndShares) {
+  at_every_width([]<class Real>(const TileKernels<Real>& kernels, Size vectors) {
+    Numbers numbers(24);
+    const Size width = vectors * kernels.lanes;
+    for (const Size count : {0, 1, 3, 128}) {
+      const auto weight = numbers.uniforms<Real>(width);
+      const auto share = numbers.uniforms<Real>(width);
+      const auto b = numbers.uniforms<Real>(count * width);
+      Field<Real> f(count, width, width);
+      f.fill(numbers);
+      Field<Real> before = f;
+      Field<Real> c(count, width, width);
+      Field<double> sums(4, width, width);
+      sums.fill(numbers);
+      Field<double> sums_before = sums;
+      kernels.residual(vectors, count, weight.data(), share.data(), b.data(), f.data(), c.data(),
+                       sums.data());
+      Worst worst;
+      for (Size i = 0; i < width; ++i) {
+        Exact expected[4] = {sums_before(0, i), sums_before(1, i), sums_before(2, i), sums_before(3, i)};
+        for (Size k = 0; k < count; ++k) {
+          const Exact target = b[at(k * width + i)];
+          const Exact value = Exact{before(k, i)} * weight[at(i)];
+          const Exact rest = value - share[at(i)] * target;
+          worst.see(f(k, i), value, epsilon<Real> / 2 * std::abs(value));
+          worst.see(c(k, i), rest, allowed<Real>(2));  // all numbers are at most 1
+          expected[0] += rest * rest;
+          expected[1] += value * rest;
+          expected[2] += value * value;
+          expected[3] += target * rest;
+        }
+        for (Size kind = 0; kind < 4; ++kind)
+          worst.see(sums(kind, i), expected[kind],
+                    static_cast<Exact>(count + 6) * static_cast<Exact>(4 * count + 1) * epsilon<Real>);
+      }
+      EXPECT_LE(worst.ratio(), 1) << count;
+      EXPECT_TRUE(f.is_clean_outside());
+      EXPECT_TRUE(c.is_clean_outside());
+      EXPECT_TRUE(sums.is_clean_outside());
+      Field<Real> again = before;
+      kernels.residual(vectors, count, weight.data(), share.data(), b.data(), again.data(), c.data(),
+                       nullptr);
+      for (Size k = 0; k < count; ++k) {
+        for (Size i = 0; i < width; ++i) EXPECT_EQ(again(k, i), f(k, i));
+      }
+    }
+  });
+}
+
+TEST_P(Backward, AddsSquares) {
+  at_every_width([]<class Real>(const TileKernels<Real>& kernels, Size vectors) {
+    Numbers numbers(25);
+    const Size width = vectors * kernels.lanes;
+    for (const Size count : {0, 1, 9}) {
+      const auto f = numbers.uniforms<Real>(count * width);
+      Field<Real> a(count, width, width);
+      a.fill(numbers);
+      Field<Real> before = a;
+      kernels.add_square(vectors, count, f.data(), a.data());
+      Worst worst;
+      for (Size k = 0; k < count; ++k) {
+        for (Size i = 0; i < width; ++i) {
+          const Exact square = Exact{f[at(k * width + i)]} * f[at(k * width + i)];
+          worst.see(a(k, i), before(k, i) + square, allowed<Real>(std::abs(Exact{before(k, i)}) + square));
+        }
+      }
+      EXPECT_LE(worst.ratio(), 1) << count;
+      EXPECT_TRUE(a.is_clean_outside());
+    }
+  });
+}
+
 ATTNEWTON_FOR_EVERY_SET(Backward);
 
 }  // namespace

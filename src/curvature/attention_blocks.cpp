@@ -4,12 +4,11 @@
 
 #include "attnewton/linalg/packed_symmetric.hpp"
 
+#include "row_product.hpp"
+#include "tile_blocks.hpp"
+
 namespace attnewton {
 namespace {
-
-// Columns of the keys' Khatri–Rao rows that stand in memory at once: with a chunk of keys they fill a part of
-// the second-level cache.
-constexpr Index columns_at_once = 96;
 
 // The tile's sums over keys, in lanes.
 struct KeySums {
@@ -27,7 +26,7 @@ class TileBlocks {
       : in_(inputs),
         shape_(inputs.shape),
         exact_(form == HessianForm::exact),
-        pass_(inputs.data, inputs.operands, tile),
+        pass_(inputs.data.queries, inputs.operands, tile),
         kernels_(pass_.kernels()) {}
 
   void add_up_keys();
@@ -39,11 +38,7 @@ class TileBlocks {
 
   void weigh_chunk(const LaneChunk& chunk);
   void add_grams(Index first, const std::vector<LaneChunk>& chunks);
-  template <class Generate>
-  void add_products(const std::vector<LaneChunk>& chunks, Index columns, bool to_r, bool to_m,
-                    Generate&& generate);
   void multiply_n_by_y(const LaneBlock& block, const Real* n, Real* k, Real* row) const;
-  void store(const Lane& lanes, Index first_row, PanelMatrix<Real>& rows) const;
 
   const BlockInputs<Real>& in_;
   const BlockShape shape_;
@@ -82,47 +77,25 @@ void TileBlocks<Real>::weigh_chunk(const LaneChunk& chunk) {
   pass_.add_mix(chunk, in_.operands.keys, p, sums_.p_keys);
 }
 
-// R += F [columns]_k and M += P [columns]_k of Khatri–Rao columns that `generate` makes for the most keys
-// that any block sees.
-template <class Real>
-template <class Generate>
-void TileBlocks<Real>::add_products(const std::vector<LaneChunk>& chunks, Index columns, bool to_r, bool to_m,
-                                    Generate&& generate) {
-  const Index keys = std::max_element(chunks.begin(), chunks.end(), [](const auto& a, const auto& b) {
-                       return a.count < b.count;
-                     })->count;
-  for (Index first = 0; first < columns; first += columns_at_once) {
-    const Index count = std::min(columns_at_once, columns - first);
-    generate(keys, first, count);
-    for (const LaneChunk& chunk : chunks) {
-      const LaneBlock& block = *chunk.block;
-      if (to_r)
-        pass_.add_mix(chunk, khatri_rao_, count, columns_at_once, f_.of(block), sums_.r.of(block, first));
-      if (to_m)
-        pass_.add_mix(chunk, khatri_rao_, count, columns_at_once, p_.of(block), sums_.m.of(block, first));
-    }
-  }
-}
-
 // The weighted Grams of a chunk of keys; Khatri–Rao rows that R and M both want are made once.
 template <class Real>
 void TileBlocks<Real>::add_grams(Index first, const std::vector<LaneChunk>& chunks) {
   const Operand<Real>& keys = in_.operands.keys;
   const Operand<Real>& values = in_.operands.values();
+  const KhatriRaoSum<Real> to_r{f_, sums_.r};
+  std::vector<KhatriRaoSum<Real>> squares;
+  if (shape_.symmetric) squares.push_back(to_r);
+  if (exact_) squares.push_back({p_, sums_.m});
+  if (!squares.empty())
+    add_key_grams(pass_, keys, chunks, std::span<const KhatriRaoSum<Real>>(squares), khatri_rao_);
+  if (shape_.symmetric) return;
   const Index key = pass_.tile().keys.begin + first;
-  if (shape_.symmetric || exact_) {
-    add_products(chunks, shape_.m_size(), shape_.symmetric, exact_,
+  add_khatri_rao(pass_, chunks, shape_.n_size(), std::span(&to_r, 1), khatri_rao_,
                  [&](Index rows, Index column, Index count) {
-                   kernels_.khatri_rao_square(rows, Real{1}, keys.row(key), keys.columns(), column, count,
-                                              khatri_rao_, columns_at_once);
+                   kernels_.khatri_rao(rows, shape_.d3, Real{1}, keys.row(key), keys.columns(),
+                                       values.row(key), values.columns(), column, count, khatri_rao_,
+                                       khatri_rao_columns);
                  });
-  }
-  if (!shape_.symmetric) {
-    add_products(chunks, shape_.n_size(), true, false, [&](Index rows, Index column, Index count) {
-      kernels_.khatri_rao(rows, shape_.d3, Real{1}, keys.row(key), keys.columns(), values.row(key),
-                          values.columns(), column, count, khatri_rao_, columns_at_once);
-    });
-  }
 }
 
 template <class Real>
@@ -143,7 +116,7 @@ void TileBlocks<Real>::add_up_keys() {
     return c.dot(c + in_.data.target.row(first_row + j));
   });
   ones_ = pass_.per_row([](Index) { return 1; });
-  khatri_rao_ = pass_.numbers(keys_per_chunk * columns_at_once);
+  khatri_rao_ = pass_.numbers(keys_per_chunk * khatri_rao_columns);
 
   std::vector<LaneChunk> chunks;
   for (Index first = 0; first < tile.keys.size(); first += keys_per_chunk) {
@@ -195,22 +168,10 @@ void TileBlocks<Real>::finish() {
 }
 
 template <class Real>
-void TileBlocks<Real>::store(const Lane& lanes, Index first_row, PanelMatrix<Real>& rows) const {
-  for (const LaneBlock& block : pass_.blocks()) {
-    for (Index panel = 0; panel < rows.panels(); ++panel) {
-      const Index first = panel * rows.panel_width();
-      kernels_.unpack_real(block.vectors, block.rows, std::min(rows.panel_width(), rows.columns() - first),
-                           lanes.of(block, first), rows.at(panel, first_row + block.first_row),
-                           rows.panel_width());
-    }
-  }
-}
-
-template <class Real>
 void TileBlocks<Real>::store(Index first_row, RowBlocks<Real>& blocks) const {
-  store(m_, first_row, blocks.m);
-  store(k_, first_row, blocks.k);
-  if (exact_) store(n_, first_row, blocks.n);
+  store_rows(pass_, m_, first_row, blocks.m);
+  store_rows(pass_, k_, first_row, blocks.k);
+  if (exact_) store_rows(pass_, n_, first_row, blocks.n);
 }
 
 }  // namespace
@@ -218,12 +179,6 @@ void TileBlocks<Real>::store(Index first_row, RowBlocks<Real>& blocks) const {
 BlockShape BlockShape::of(const AttentionData& data) {
   return {data.query_width(), data.key_width(), data.value_width(), data.output_width(),
           data.values_are_keys};
-}
-
-template <class Real>
-Index panel_width() {
-  const TileKernels<Real>& kernels = tile_kernels<Real>(instruction_set());
-  return kernels.lanes * kernels.most_vectors;
 }
 
 template <class Real>
@@ -253,8 +208,6 @@ void fill_row_blocks(const BlockInputs<Real>& inputs, const AttentionTile& tile,
   tile_blocks.store(first_row, blocks);
 }
 
-template Index panel_width<double>();
-template Index panel_width<float>();
 template struct RowBlocks<double>;
 template struct BlockInputs<double>;
 template void fill_row_blocks(const BlockInputs<double>&, const AttentionTile&, HessianForm, Index,

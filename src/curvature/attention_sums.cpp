@@ -7,33 +7,10 @@
 #include "attnewton/linalg/packed_symmetric.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
-#include "row_product.hpp"
+#include "row_chunks.hpp"
 
 namespace attnewton {
 namespace {
-
-// Rows whose M_j, N_j and K_j stand in memory at once: as many as fit this, within bounds that keep the
-// products that add them up fast.
-constexpr Index chunk_bytes = Index{96} << 20;
-constexpr Index fewest_chunk_rows = 64;
-constexpr Index most_chunk_rows = 512;
-
-// Block rows that become final together: few, so that reductions begin early and hold little memory.
-constexpr Index final_rows = 4;
-
-template <class Real>
-Index chunk_rows(const BlockShape& shape) {
-  const Index numbers_a_row = shape.m_size() + shape.n_size() + shape.k_size();
-  const Index fitting = chunk_bytes / (static_cast<Index>(sizeof(Real)) * numbers_a_row);
-  return std::clamp(fitting, fewest_chunk_rows, most_chunk_rows);
-}
-
-// The tiles from the first one on that make a chunk.
-std::span<const AttentionTile> next_chunk(std::span<const AttentionTile> tiles, Index most_rows) {
-  std::size_t count = 1;
-  while (count < tiles.size() && tiles[count].queries.end - tiles.front().queries.begin <= most_rows) ++count;
-  return tiles.first(count);
-}
 
 // The query rows' own factors of the sums, in the kernels' scalar type.
 template <class Real>
@@ -47,12 +24,7 @@ class LeftFactors {
         residual_(at.residual) {}
 
   // scale² vech(a_j a_jᵀ) of the rows from `begin` on.
-  typename RowProduct<Real>::Left squares(Index begin) const {
-    return [this, begin](Index row, Index rows, Index first, Index count, Index stride, Real* out) {
-      kernels_.khatri_rao_square(rows, scale_ * scale_, queries_.row(begin + row), queries_.columns(), first,
-                                 count, out, stride);
-    };
-  }
+  typename RowProduct<Real>::Left squares(Index begin) const { return squared_rows(queries_, scale_, begin); }
   // scale a_j ⊗ t_j
   typename RowProduct<Real>::Left with_mixed(Index begin) const { return products(begin, mixed_); }
   // scale a_j ⊗ c_j
@@ -112,47 +84,29 @@ template <class Real>
 void AttentionSums::add_rows(const std::function<void(Range)>& rows_done) {
   const BlockInputs<Real> inputs(problem_, point_);
   const LeftFactors<Real> left(inputs.data, inputs.at);
-  const Index limit = chunk_rows<Real>(shape_);
-  const Range all{0, shape_.d1};
-  std::span<const AttentionTile> tiles(problem_.tiles());
+  const Index numbers_a_row = shape_.m_size() + shape_.n_size() + shape_.k_size();
+  const Index limit = chunk_rows(static_cast<Index>(sizeof(Real)) * numbers_a_row);
   RowBlocks<Real> blocks(shape_, form_, std::min(limit, inputs.data.queries.rows()));
-  bool accumulate = start();
-  std::vector<RowProduct<Real>> products;
-  while (!tiles.empty()) {
-    const auto chunk = next_chunk(tiles, limit);
-    tiles = tiles.subspan(chunk.size());
+  const bool accumulate = start();
+  const MakeProducts<Real> make_products = [&](auto chunk, auto& products) {
     const Index begin = chunk.front().queries.begin;
     const Index rows = chunk.back().queries.end - begin;
     for_each_task(static_cast<Index>(chunk.size()), [&](Index i) {
       const AttentionTile& tile = chunk[static_cast<std::size_t>(i)];
       fill_row_blocks(inputs, tile, form_, tile.queries.begin - begin, blocks);
     });
-    products.clear();
     products.push_back(
         {&xy_t_, &blocks.k, rows, left.with_mixed(begin), [this](Index a) { return a * shape_.d3; }});
     if (form_ == HessianForm::exact)
       products.push_back(
           {&xy_c_, &blocks.n, rows, left.with_residual(begin), [this](Index a) { return a * shape_.e; }});
     products.push_back({&xx_, &blocks.m, rows, left.squares(begin), [](Index a) { return packed_size(a); }});
-    if (tiles.empty()) break;
-    add_products(products, all, accumulate);
-    accumulate = true;
-  }
-  for (Index a = 0; a < shape_.d1; a += final_rows) {
-    const Range rows{a, std::min(shape_.d1, a + final_rows)};
-    if (!products.empty()) add_products(products, rows, accumulate);
-    rows_done(rows);
-  }
+  };
+  add_up_in_chunks<Real>(problem_.tiles(), limit, shape_.d1, accumulate, make_products, rows_done);
 }
 
 Matrix AttentionSums::xx_row(Index a) const {
-  Matrix row(shape_.d2, (a + 1) * shape_.d2);
-  for_each_task(a + 1, [&](Index a_prime) {
-    Vector packed(shape_.m_size());
-    xx_.copy_row(packed_index(a, a_prime), 0, packed.size(), packed.data());
-    unpack_symmetric(packed.data(), row.middleCols(a_prime * shape_.d2, shape_.d2));
-  });
-  return row;
+  return symmetric_block_row(xx_, shape_.d2, a);
 }
 
 Matrix AttentionSums::xy_block(Index a) const {

@@ -59,6 +59,12 @@ Index panels_of_task(Index panels, Index sum_rows) {
 }  // namespace
 
 template <class Real>
+Index panel_width() {
+  const TileKernels<Real>& kernels = tile_kernels<Real>(instruction_set());
+  return kernels.lanes * kernels.most_vectors;
+}
+
+template <class Real>
 void add_products(const std::vector<RowProduct<Real>>& products, Range a, bool accumulate) {
   struct Task {
     const RowProduct<Real>* product;
@@ -83,6 +89,8 @@ void add_products(const std::vector<RowProduct<Real>>& products, Range a, bool a
   });
 }
 
+template Index panel_width<double>();
+template Index panel_width<float>();
 template void add_products(const std::vector<RowProduct<double>>&, Range, bool);
 template void add_products(const std::vector<RowProduct<float>>&, Range, bool);
 

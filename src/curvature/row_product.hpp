@@ -9,6 +9,10 @@
 
 namespace attnewton {
 
+/// Width of the panels that kernels in `Real` add up: their widest block of lanes. Local.
+template <class Real>
+Index panel_width();
+
 /// sum += Σ_j (left row j)ᵀ (row j of `right`) over the first `rows` rows.
 template <class Real>
 struct RowProduct {

@@ -23,6 +23,8 @@ constexpr TileKernels<Real> make_table() {
   table.shifted_exponential = shifted_exponential<Real>;
   table.backward = backward<Real>;
   table.weigh = weigh<Real>;
+  table.residual = residual<Real>;
+  table.add_square = add_square<Real>;
   table.backward_direction = backward_direction<Real>;
   table.khatri_rao = khatri_rao<Real>;
   table.khatri_rao_square = khatri_rao_square<Real>;

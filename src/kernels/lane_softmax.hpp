@@ -155,6 +155,37 @@ void weigh(Size vectors, Size count, const Real* f, const Real* z, Real* product
 }
 
 template <class Real>
+void residual(Size vectors, Size count, const Real* weight, const Real* share, const Real* b, Real* f,
+              Real* c, double* sums) {
+  constexpr int kinds = 4;
+  Vec<Real> part[kinds][most_vectors] = {};
+  for_each_vector<Real>(vectors, count, [&](Size p, Size v) {
+    const Vec<Real> scaled = load(f + p) * load(weight + v);
+    const Vec<Real> target = load(b + p);
+    const Vec<Real> rest = scaled - load(share + v) * target;
+    store(f + p, scaled);
+    store(c + p, rest);
+    part[0][v / lanes<Real>] += rest * rest;
+    part[1][v / lanes<Real>] += scaled * rest;
+    part[2][v / lanes<Real>] += scaled * scaled;
+    part[3][v / lanes<Real>] += target * rest;
+  });
+  if (sums == nullptr) return;
+  for (int kind = 0; kind < kinds; ++kind) {
+    for (Size v = 0; v < vectors; ++v)
+      add_in_double<Real>(part[kind][v], nullptr, sums + (kind * vectors + v) * lanes<Real>);
+  }
+}
+
+template <class Real>
+void add_square(Size vectors, Size count, const Real* f, Real* a) {
+  for_each_vector<Real>(vectors, count, [&](Size p, Size) {
+    const Vec<Real> x = load(f + p);
+    store(a + p, load(a + p) + x * x);
+  });
+}
+
+template <class Real>
 void backward_direction(Size vectors, Size count, const Real* f, const Real* z, const Real* g, const Real* u,
                         const Real* r, const Real* s, Real* dg) {
   for_each_vector<Real>(vectors, count, [&](Size p, Size v) {

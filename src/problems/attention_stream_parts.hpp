@@ -60,7 +60,7 @@ void AttentionStream<Real>::for_each_tile(F&& f) const {
   for_each_task(static_cast<Index>(batches_.size()), [&](Index i) {
     const Range batch = batches_[static_cast<std::size_t>(i)];
     for (Index t = batch.begin; t < batch.end; ++t) {
-      Pass pass(data_, operands_, tiles_[static_cast<std::size_t>(t)]);
+      Pass pass(data_.queries, operands_, tiles_[static_cast<std::size_t>(t)]);
       f(pass);
     }
   });

@@ -8,10 +8,10 @@
 namespace attnewton {
 
 template <class Real>
-AttentionTilePass<Real>::AttentionTilePass(const AttentionData& data, const AttentionOperands<Real>& operands,
+AttentionTilePass<Real>::AttentionTilePass(const Matrix& queries, const AttentionOperands<Real>& operands,
                                            const AttentionTile& tile)
     : kernels_(tile_kernels<Real>(instruction_set())),
-      data_(data),
+      queries_(queries),
       operands_(operands),
       tile_(tile),
       blocks_(lane_blocks(tile.queries.size(), kernels_.lanes, kernels_.most_vectors)) {
@@ -51,7 +51,7 @@ LaneArray<Real> AttentionTilePass<Real>::packed_rows(const Matrix& rows, Index f
 
 template <class Real>
 LaneArray<Real> AttentionTilePass<Real>::queries_times(const Operand<Real>& x) {
-  const LaneArray<Real> queries = packed(data_.queries);
+  const LaneArray<Real> queries = packed(queries_);
   LaneArray<Real> products = array(x.columns());
   for (const LaneBlock& block : blocks_) {
     kernels_.mix(block.vectors, x.columns(), queries.rows(), x.row(0), x.columns(),
@@ -117,45 +117,64 @@ void AttentionTilePass<Real>::unpack(const LaneArray<double>& lanes, Matrix& row
 }
 
 template <class Real>
-void AttentionTilePass<Real>::softmax_mix(const LaneArray<Real>& queries, Matrix& mixed, Vector& log_sum,
-                                          const LaneArray<Real>& stored, const LaneArray<Real>& weights) {
-  const Operand<Real>& values = operands_.values();
+typename AttentionTilePass<Real>::RunningSoftmax AttentionTilePass<Real>::start_softmax() {
   const LaneArray<Real> maximum = array(1);
   std::fill_n(maximum.of(blocks_.front()), total_lanes(blocks_), -std::numeric_limits<Real>::infinity());
   const LaneArray<double> sum = zeros(1);
-  const LaneArray<double> rescale = array<double>(1);
+  return {maximum, sum, array<double>(1)};
+}
+
+template <class Real>
+bool AttentionTilePass<Real>::add_to_softmax(const LaneChunk& chunk, const LaneArray<Real>& queries,
+                                             Real* scores, const RunningSoftmax& softmax) const {
+  const LaneBlock& block = *chunk.block;
+  dots(chunk, operands_.keys, queries, scores);
+  return kernels_.softmax(block.vectors, chunk.count, chunk.first_visible, scores, softmax.maximum.of(block),
+                          softmax.sum.of(block), softmax.rescale.of(block));
+}
+
+template <class Real>
+void AttentionTilePass<Real>::finish_softmax(const RunningSoftmax& softmax, Vector& log_sum,
+                                             const LaneArray<Real>& weights) const {
+  for (const LaneBlock& block : blocks_) {
+    const Real* maximum = softmax.maximum.of(block);
+    const double* sum = softmax.sum.of(block);
+    double* reciprocal = softmax.rescale.of(block);
+    for (Index i = 0; i < block.width; ++i) reciprocal[i] = 1 / sum[i];
+    for (Index i = 0; i < block.rows; ++i)
+      log_sum[tile_.queries.begin + block.first_row + i] = static_cast<double>(maximum[i]) + std::log(sum[i]);
+    if (!weights) continue;
+    const Index seen = chunks_of(tile_.visible(block.first_row + block.rows - 1));
+    for (Index chunk = 0; chunk < seen; ++chunk) {
+      Real* weight = weights.of(block, chunk);
+      for (Index i = 0; i < block.width; ++i) weight[i] -= maximum[i];
+      kernels_.exponential(block.width, weight, weight);
+      for (Index i = 0; i < block.width; ++i) weight[i] *= static_cast<Real>(reciprocal[i]);
+    }
+  }
+}
+
+template <class Real>
+void AttentionTilePass<Real>::softmax_mix(const LaneArray<Real>& queries, Matrix& mixed, Vector& log_sum,
+                                          const LaneArray<Real>& stored, const LaneArray<Real>& weights) {
+  const Operand<Real>& values = operands_.values();
+  const RunningSoftmax softmax = start_softmax();
   const LaneArray<double> mix = array<double>(values.columns());
   const LaneArray<Real> one_chunk = stored ? LaneArray<Real>() : array(keys_per_chunk);
 
   for_each_chunk([&](const LaneChunk& chunk) {
     const LaneBlock& block = *chunk.block;
     Real* scores = stored ? stored.of(block, chunk.first) : one_chunk.of(block);
-    dots(chunk, operands_.keys, queries, scores);
-    const bool changed = kernels_.softmax(block.vectors, chunk.count, chunk.first_visible, scores,
-                                          maximum.of(block), sum.of(block), rescale.of(block));
+    const bool changed = add_to_softmax(chunk, queries, scores, softmax);
     if (changed && chunk.first > 0)
-      kernels_.scale(block.vectors, values.columns(), rescale.of(block), mix.of(block));
+      kernels_.scale(block.vectors, values.columns(), softmax.rescale.of(block), mix.of(block));
     add_mix(chunk, values, scores, mix);
-    if (weights) std::copy_n(maximum.of(block), block.width, weights.of(block, chunk.index()));
+    if (weights) std::copy_n(softmax.maximum.of(block), block.width, weights.of(block, chunk.index()));
   });
 
-  for (const LaneBlock& block : blocks_) {
-    Real* last_maximum = maximum.of(block);
-    for (Index i = 0; i < block.width; ++i) rescale.of(block)[i] = 1 / sum.of(block)[i];
-    kernels_.scale(block.vectors, values.columns(), rescale.of(block), mix.of(block));
-    for (Index i = 0; i < block.rows; ++i) {
-      log_sum[tile_.queries.begin + block.first_row + i] =
-          static_cast<double>(last_maximum[i]) + std::log(sum.of(block)[i]);
-    }
-    if (!weights) continue;
-    const Index seen = chunks_of(tile_.visible(block.first_row + block.rows - 1));
-    for (Index chunk = 0; chunk < seen; ++chunk) {
-      Real* weight = weights.of(block, chunk);
-      for (Index i = 0; i < block.width; ++i) weight[i] -= last_maximum[i];
-      kernels_.exponential(block.width, weight, weight);
-      for (Index i = 0; i < block.width; ++i) weight[i] *= static_cast<Real>(rescale.of(block)[i]);
-    }
-  }
+  finish_softmax(softmax, log_sum, weights);
+  for (const LaneBlock& block : blocks_)
+    kernels_.scale(block.vectors, values.columns(), softmax.rescale.of(block), mix.of(block));
   unpack(mix, mixed);
 }
 

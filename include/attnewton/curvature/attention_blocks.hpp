@@ -20,10 +20,6 @@ struct BlockShape {
   Index k_size() const { return d2 * e; }
 };
 
-/// Width of the panels that kernels in `Real` add up: their widest block of lanes. Local.
-template <class Real>
-Index panel_width();
-
 /// Buffers for consecutive query rows, one matrix row a query row.
 template <class Real>
 struct RowBlocks {

@@ -63,6 +63,14 @@ struct TileKernels {
   /// product = f∘z and sum += Σ_k f∘z.
   void (*weigh)(Size vectors, Size count, const Real* f, const Real* z, Real* product, double* sum);
 
+  /// f ← weight·f, c = f − share·b, and the rows of `sums` (4 × W) += Σ_k c², Σ_k f∘c, Σ_k f², Σ_k b∘c;
+  /// `weight` and `share` a number a lane. `sums` may be null.
+  void (*residual)(Size vectors, Size count, const Real* weight, const Real* share, const Real* b, Real* f,
+                   Real* c, double* sums);
+
+  /// a += f∘f.
+  void (*add_square)(Size vectors, Size count, const Real* f, Real* a);
+
   /// dg = f∘(dg − u + (z − r)∘(g − s)), `u`, `r` and `s` a number a lane: dP of MATHEMATICS §1 with
   /// u = rowsum(F∘dG) + rowsum(dF∘G), r = rowsum(F∘Z′).
   void (*backward_direction)(Size vectors, Size count, const Real* f, const Real* z, const Real* g,

@@ -20,6 +20,8 @@ struct AttentionOperands {
       : keys(data.keys),
         separate_values(data.values_are_keys ? Operand<Real>() : Operand<Real>(data.separate_values)),
         values_are_keys(data.values_are_keys) {}
+  /// Keys that are values as well.
+  explicit AttentionOperands(const Matrix& a2) : keys(a2), values_are_keys(true) {}
 
   const Operand<Real>& values() const { return values_are_keys ? keys : separate_values; }
 
@@ -54,7 +56,8 @@ struct LaneChunk {
 template <class Real>
 class AttentionTilePass {
  public:
-  AttentionTilePass(const AttentionData& data, const AttentionOperands<Real>& operands,
+  /// `queries` are the local rows of A₁. All three must outlive this.
+  AttentionTilePass(const Matrix& queries, const AttentionOperands<Real>& operands,
                     const AttentionTile& tile);
 
   const std::vector<LaneBlock>& blocks() const { return blocks_; }
@@ -122,6 +125,22 @@ class AttentionTilePass {
   /// Lanes into the tile's rows of a row-major local matrix.
   void unpack(const LaneArray<double>& lanes, Matrix& rows) const;
 
+  /// Maximum and sum of the exponentials of every row's scores, over the chunks of keys so far.
+  struct RunningSoftmax {
+    LaneArray<Real> maximum;
+    LaneArray<double> sum;
+    LaneArray<double> rescale;  ///< what the last chunk made of sums over those before it
+  };
+  RunningSoftmax start_softmax();
+  /// `scores` = exp(score − maximum) of the chunk's keys. Returns whether a maximum changed; sums over the
+  /// chunks before are then to be multiplied by rescale.
+  bool add_to_softmax(const LaneChunk& chunk, const LaneArray<Real>& queries, Real* scores,
+                      const RunningSoftmax& softmax) const;
+  /// The log-sum-exp of every row into the tile's rows of `log_sum`; rescale = 1/sum. `weights` (a row a
+  /// chunk), if given, holds the maximum that each chunk's exponentials were taken with and receives what
+  /// makes them F: F = exponential·weight.
+  void finish_softmax(const RunningSoftmax& softmax, Vector& log_sum, const LaneArray<Real>& weights) const;
+
   /// T = F A₃ and the log-sum-exp of every row, online. With `stored` (as many rows as keys) the
   /// exponentials stay there, and `weights` (a row a chunk) receives what makes them F: F = stored·weight.
   void softmax_mix(const LaneArray<Real>& queries, Matrix& mixed, Vector& log_sum,
@@ -130,7 +149,7 @@ class AttentionTilePass {
  private:
   LaneArray<Real> packed_rows(const Matrix& rows, Index first);
   const TileKernels<Real>& kernels_;
-  const AttentionData& data_;
+  const Matrix& queries_;
   const AttentionOperands<Real>& operands_;
   const AttentionTile& tile_;
   ScratchFrame scratch_;

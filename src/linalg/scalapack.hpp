@@ -17,4 +17,7 @@ void pdpotrs_(const char* uplo, const int* n, const int* nrhs, const double* a, 
 void pdsyrk_(const char* uplo, const char* trans, const int* n, const int* k, const double* alpha,
              const double* a, const int* ia, const int* ja, const int* desca, const double* beta, double* c,
              const int* ic, const int* jc, const int* descc);
+void pdsyev_(const char* jobz, const char* uplo, const int* n, double* a, const int* ia, const int* ja,
+             const int* desca, double* w, double* z, const int* iz, const int* jz, const int* descz,
+             double* work, const int* lwork, int* info);
 }

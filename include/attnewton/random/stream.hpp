@@ -16,6 +16,7 @@ enum class RandomPurpose : std::uint32_t {
   start = 5,       ///< --init random
   directions = 6,  ///< directions of the derivative check
   planted_k = 7,   ///< the factor K of a planted low-rank X* = QKᵀ
+  krylov = 16,     ///< start vectors of Lanczos' method
 };
 
 /// The stream of (seed, purpose, iteration): entry (row, column) is Philox4x64-10 at that counter (Salmon et

@@ -1,29 +1,12 @@
 #include "attnewton/curvature/regression_hessian.hpp"
 
-#include <algorithm>
-
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
-#include "attnewton/linalg/panel_reducer.hpp"
+#include "attnewton/curvature/distributed_gram.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
 namespace attnewton {
 namespace {
-
-// Adds Aᵀ diag(weights) A, summed over ranks, to H.
-void add_gram(const WeightedGram& gram, const Vector& weights, DistributedMatrix& h) {
-  PanelReducer into_h(h);
-  const Index unknowns = h.rows();
-  const Index height = gram.panel_rows();
-  for (Index row = 0; row < unknowns; row += height) {
-    const Range rows{row, std::min(unknowns, row + height)};
-    const Matrix panel = gram.panel(rows, weights);
-    const TimingScope timing("reduction");
-    into_h.add(row, 0, panel);
-  }
-  const TimingScope timing("reduction");
-  into_h.finish();
-}
 
 // Adds κ g gᵀ − g mᵀ − m gᵀ; g and m are whole on every rank.
 void add_rank_two(double kappa, const Vector& g, const Vector& m, DistributedMatrix& h) {
@@ -46,7 +29,7 @@ void RegressionHessian::assemble(const Point& base, DistributedMatrix& h) const 
   const ScoreCurvature curvature = problem_.score_curvature(point);
   {
     const TimingScope timing("sums over rows");
-    add_gram(gram_, curvature.diagonal, h);
+    add_weighted_gram(gram_, curvature.diagonal, h);
   }
   if (problem_.is_normalised()) {
     const TimingScope timing("rank-2 part");

@@ -127,7 +127,7 @@ TEST(RegressionBounds, ThresholdsKnowRidgeAndRankDeficiency) {
 TEST(RegressionBounds, ClosedFormsEncloseTheMeasuredCurvature) {
   const LinkFunction exp{Link::exp};
   double nearest = 0;
-  for (Index trial = 0; trial < 120; ++trial) {
+  for (Index trial = 0; trial < 60; ++trial) {
     SCOPED_TRACE(trial);
     const RandomStream stream(8, RandomPurpose::inputs, static_cast<std::uint64_t>(trial));
     const Index n = 2 + trial % 9;

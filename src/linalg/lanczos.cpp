@@ -1,6 +1,7 @@
 #include "attnewton/linalg/lanczos.hpp"
 
 #include <array>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -25,7 +26,9 @@ class LanczosProcess {
         next_(start.normalized()) {}
 
   Index steps() const { return static_cast<Index>(diagonal_.size()); }
-  bool is_done() const { return is_invariant_ || steps() == limit_; }
+  bool is_done() const { return is_invariant_ || !is_finite_ || steps() == limit_; }
+  /// Whether all products with H have been.
+  bool is_finite() const { return is_finite_; }
   /// Norm of what H makes of the last vector outside the basis: β of the next step.
   double coupling() const { return coupling_; }
 
@@ -39,9 +42,7 @@ class LanczosProcess {
     // What decides must be one number on all ranks, however their processors round.
     std::array agreed{alpha, next_.norm()};
     comm_.broadcast(std::span<double>(agreed));
-    if (!std::isfinite(agreed[0]) || !std::isfinite(agreed[1]))
-      throw NumericalError(
-          "the Hessian or its product with a vector is not finite: the point is too far out");
+    is_finite_ = std::isfinite(agreed[0]) && std::isfinite(agreed[1]);
     if (k > 0) off_diagonal_.push_back(coupling_);
     diagonal_.push_back(agreed[0]);
     coupling_ = agreed[1];
@@ -68,6 +69,7 @@ class LanczosProcess {
   double coupling_ = 0;
   double scale_ = 0;
   bool is_invariant_ = false;
+  bool is_finite_ = true;
 };
 
 // Any vector without a special relation to the matrix will do; this one is the same on every rank.
@@ -106,6 +108,8 @@ ExtremeEigenvalues extreme_eigenvalues_by_lanczos(const Communicator& comm, cons
   while (true) {
     const Index test_at = lanczos.steps() + steps_to_next_test(lanczos.steps());
     while (!lanczos.is_done() && lanczos.steps() < test_at) lanczos.step(h);
+    if (!lanczos.is_finite())
+      throw NumericalError("the Hessian's product with a vector is not finite: the point is too far out");
     ExtremeEigenvalues extremes = extremes_of(comm, lanczos, options.tolerance);
     if (extremes.is_converged || lanczos.is_done()) return extremes;
   }
@@ -117,6 +121,7 @@ double smallest_ritz_value(const DistributedMatrix& h, Index steps) {
   const Communicator& comm = h.grid()->comm();
   LanczosProcess lanczos(comm, start_vector(h.rows()), steps);
   while (!lanczos.is_done()) lanczos.step([&h](const Vector& v) { return symmetric_multiply(h, v); });
+  if (!lanczos.is_finite()) return std::numeric_limits<double>::quiet_NaN();
   double smallest = lanczos.ritz(Eigen::EigenvaluesOnly).eigenvalues().minCoeff();
   comm.broadcast(std::span<double>(&smallest, 1));
   return smallest;

@@ -10,7 +10,8 @@
 namespace attnewton {
 namespace {
 
-constexpr SpectrumOptions direct{};
+constexpr SpectrumOptions gathered{};
+constexpr SpectrumOptions direct{.largest_gathered = 0};
 constexpr SpectrumOptions by_lanczos{.largest_direct = 0};
 
 double entry(Index i) {
@@ -50,9 +51,9 @@ TEST(SymmetricSpectrum, FindsBothEndsOfKnownSpectra) {
   for (const Index n : {1, 2, 5, 61, 150}) {
     const Vector expected = spread_eigenvalues(n);
     for (const Index block : {2, 64}) {
-      for (const auto& options : {direct, by_lanczos}) {
-        SCOPED_TRACE(testing::Message()
-                     << n << " unknowns, block " << block << ", " << options.largest_direct);
+      for (const auto& options : {gathered, direct, by_lanczos}) {
+        SCOPED_TRACE(testing::Message() << n << " unknowns, block " << block << ", "
+                                        << options.largest_gathered << ", " << options.largest_direct);
         const ExtremeEigenvalues found =
             extreme_eigenvalues(matrix_of(expected, block), vector_of(n), options);
         EXPECT_TRUE(found.is_converged);
@@ -101,6 +102,7 @@ TEST(SymmetricSpectrum, RefusesWhatIsNotFinite) {
   DistributedMatrix matrix = matrix_of(spread_eigenvalues(30), 4);
   if (Communicator::world().rank() == Communicator::world().size() - 1 && matrix.local().size() > 0)
     matrix.local()(matrix.local().rows() - 1, 0) = std::nan("");
+  EXPECT_THROW(extreme_eigenvalues(matrix, vector_of(30), gathered), NumericalError);
   EXPECT_THROW(extreme_eigenvalues(matrix, vector_of(30), direct), NumericalError);
   EXPECT_THROW(extreme_eigenvalues(matrix, vector_of(30), by_lanczos), NumericalError);
 }

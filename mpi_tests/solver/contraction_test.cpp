@@ -114,6 +114,8 @@ TEST(Contraction, OfExactStepsIsQuadraticAndWithinThePrediction) {
   expect_predictions_to_hold(measured);
   EXPECT_EQ(measured.contraction.end, ContractionEnd::rounding) << measured.contraction.reason;
   EXPECT_LE(measured.contraction.steps.size(), 5U);
+  EXPECT_TRUE(measured.contraction.steps[1].is_measured);
+  EXPECT_FALSE(measured.contraction.steps.back().is_measured);
   EXPECT_LE(measured.contraction.solution_uncertainty, 1e-12);
 }
 

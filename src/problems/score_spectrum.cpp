@@ -16,8 +16,11 @@ constexpr Index rows_per_term = 4096;
 // Halvings that take the first interval, a few times ‖Bz‖ wide, below rounding.
 constexpr int bisections = 56;
 
+// Rows below and above a number, and the three sums of S; for two numbers.
+constexpr std::size_t sums_a_number = 5;
+
 struct Sums {
-  std::array<double, 5> values{};
+  std::array<double, 2 * sums_a_number> values{};
 
   Sums& operator+=(const Sums& other) {
     for (std::size_t k = 0; k < values.size(); ++k) values[k] += other.values[k];
@@ -63,31 +66,43 @@ class DiagonalPlusRankTwo {
   double most() const { return most_; }
   double reach() const { return reach_; }  ///< ‖U C Uᵀ‖ or more
 
-  /// By Haynsworth's formula for [diag(δ) − λ, U; Uᵀ, −C⁻¹], whose Schur complements are the matrix − λ and
-  /// S = −C⁻¹ − Uᵀ(diag(δ) − λ)⁻¹U; −C⁻¹ has an eigenvalue of each sign. Collective.
-  Counts counts_about(double lambda) const {
-    const auto& [delta, direction, mixed, kappa] = curvature_;
-    const Index rows = delta.size();
+  /// Counts about two numbers, in one pass over the rows. By Haynsworth's formula for
+  /// [diag(δ) − λ, U; Uᵀ, −C⁻¹], whose Schur complements are the matrix − λ and S = −C⁻¹ − Uᵀ(diag(δ) −
+  /// λ)⁻¹U; −C⁻¹ has an eigenvalue of each sign. Collective.
+  std::array<Counts, 2> counts_about(const std::array<double, 2>& lambdas) const {
+    const Index rows = curvature_.diagonal.size();
     Sums total = deterministic_sum((rows + rows_per_term - 1) / rows_per_term, Sums{}, [&](Index chunk) {
       Sums sums;
-      for (Index i = chunk * rows_per_term; i < std::min(rows, (chunk + 1) * rows_per_term); ++i) {
-        const double exact = delta[i] - lambda;
-        const double t = std::copysign(std::max(std::abs(exact), floor_), exact);
-        const double g = direction[i] / t;
-        sums += Sums{
-            {t < 0 ? 1.0 : 0.0, t > 0 ? 1.0 : 0.0, direction[i] * g, mixed[i] * g, mixed[i] * mixed[i] / t}};
-      }
+      for (Index i = chunk * rows_per_term; i < std::min(rows, (chunk + 1) * rows_per_term); ++i)
+        add_row(i, lambdas, sums);
       return sums;
     });
     comm_.sum(std::span<double>(total.values));
-    comm_.broadcast(std::span<double>(total.values));
-    const auto& [below, above, gg, gs, ss] = total.values;
-    const double scale = direction_squared_;
-    const Counts signs = signs_of(-gg / scale, 1 - gs, kappa * scale - ss * scale);
-    return {static_cast<Index>(below) + signs.below - 1, static_cast<Index>(above) + signs.above - 1};
+    return {counts_from(&total.values[0]), counts_from(&total.values[sums_a_number])};
   }
 
  private:
+  void add_row(Index i, const std::array<double, 2>& lambdas, Sums& sums) const {
+    const double direction = curvature_.direction[i];
+    const double mixed = curvature_.mixed[i];
+    double* sum = sums.values.data();
+    for (const double lambda : lambdas) {
+      const double exact = curvature_.diagonal[i] - lambda;
+      const double t = std::copysign(std::max(std::abs(exact), floor_), exact);
+      *sum++ += t < 0 ? 1 : 0;
+      *sum++ += t > 0 ? 1 : 0;
+      *sum++ += direction * direction / t;
+      *sum++ += direction * mixed / t;
+      *sum++ += mixed * mixed / t;
+    }
+  }
+
+  Counts counts_from(const double* sums) const {
+    const double scale = direction_squared_;
+    const Counts signs = signs_of(-sums[2] / scale, 1 - sums[3], (curvature_.kappa - sums[4]) * scale);
+    return {static_cast<Index>(sums[0]) + signs.below - 1, static_cast<Index>(sums[1]) + signs.above - 1};
+  }
+
   const Communicator& comm_;
   const ScoreCurvature& curvature_;
   double least_ = 0;
@@ -114,17 +129,18 @@ ScoreSpectrum extreme_score_curvature(const Communicator& comm, const ScoreCurva
   const double low = matrix.least() - matrix.reach();
   const double high = matrix.most() + matrix.reach();
   ScoreSpectrum spectrum{low, high};
-  double inner = high;
+  double above_smallest = high;
+  double below_largest = low;
   for (int k = 0; k < bisections; ++k) {
-    const double middle = 0.5 * (spectrum.smallest + inner);
-    (matrix.counts_about(middle).below == 0 ? spectrum.smallest : inner) = middle;
+    const double near_smallest = 0.5 * (spectrum.smallest + above_smallest);
+    const double near_largest = 0.5 * (spectrum.largest + below_largest);
+    const auto counts = matrix.counts_about({near_smallest, near_largest});
+    (counts[0].below == 0 ? spectrum.smallest : above_smallest) = near_smallest;
+    (counts[1].above == 0 ? spectrum.largest : below_largest) = near_largest;
   }
-  inner = low;
-  for (int k = 0; k < bisections; ++k) {
-    const double middle = 0.5 * (spectrum.largest + inner);
-    (matrix.counts_about(middle).above == 0 ? spectrum.largest : inner) = middle;
-  }
-  return spectrum;
+  std::array agreed{spectrum.smallest, spectrum.largest};
+  comm.broadcast(std::span<double>(agreed));
+  return {agreed[0], agreed[1]};
 }
 
 }  // namespace attnewton

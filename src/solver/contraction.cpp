@@ -45,6 +45,7 @@ class ContractionRun {
     std::array agreed{error.norm(), error.dot(symmetric_multiply(h_, error))};
     problem_.comm().broadcast(std::span<double>(agreed));
     ContractionStep step;
+    step.is_measured = agreed[0] > roundings_of_solution * run_.solution_uncertainty;
     step.step = static_cast<Index>(run_.steps.size());
     step.error = agreed[0];
     step.error_h = agreed[1] >= 0 ? std::sqrt(agreed[1]) : not_known;
@@ -60,9 +61,7 @@ class ContractionRun {
     run_.steps.push_back(step);
   }
 
-  bool is_at_rounding() const {
-    return run_.steps.back().error <= roundings_of_solution * run_.solution_uncertainty;
-  }
+  bool is_at_rounding() const { return !run_.steps.back().is_measured; }
 
   Contraction finish(ContractionEnd end, std::string reason) {
     run_.end = end;

@@ -37,6 +37,8 @@ struct ContractionStep {
   double error_h = 0;   ///< ‖θ_t − θ*‖_H, H = H(θ*); NaN where that is no norm
   double factor = 0;    ///< r_t/r_{t−1}
   double factor_h = 0;  ///< likewise in the H-norm
+  /// Whether the error is well above what is known of θ*, so that the factors mean something.
+  bool is_measured = true;
   PredictedFactors predicted;
 };
 
@@ -52,7 +54,7 @@ struct Contraction {
   ContractionEnd end = ContractionEnd::steps;
   std::string reason;  ///< of the end, a sentence
   /// How far θ* may be from the minimiser: the length of the Newton step at θ*, and rounding of θ*. Errors
-  /// near it, and factors made of them, tell nothing.
+  /// near it, and factors made of them, tell nothing (is_measured).
   double solution_uncertainty = 0;
 };
 

@@ -9,18 +9,19 @@ namespace attnewton {
 
 /// What a random number is for: numbers of two purposes are independent although seed, row and column agree.
 enum class RandomPurpose : std::uint32_t {
-  inputs = 1,       ///< A₁ (and A₂, A₃) of generated problems
-  planted_x = 2,    ///< X* of generated problems
-  planted_y = 3,    ///< Y* of generated problems
-  noise = 4,        ///< noise on the target
-  start = 5,        ///< --init random
-  directions = 6,   ///< directions of the derivative check
-  planted_k = 7,    ///< the factor K of a planted low-rank X* = QKᵀ
-  sketch = 8,       ///< entries of sketching matrices
-  leverage = 9,     ///< the Gaussian matrix that leverage scores are estimated with
-  row_sample = 10,  ///< which rows a sample takes
-  pattern = 11,     ///< where generated sparse matrices have entries
+  inputs = 1,         ///< A₁ (and A₂, A₃) of generated problems
+  planted_x = 2,      ///< X* of generated problems
+  planted_y = 3,      ///< Y* of generated problems
+  noise = 4,          ///< noise on the target
+  start = 5,          ///< --init random
+  directions = 6,     ///< directions of the derivative check
+  planted_k = 7,      ///< the factor K of a planted low-rank X* = QKᵀ
+  sketch = 8,         ///< entries of sketching matrices
+  leverage = 9,       ///< the Gaussian matrix that leverage scores are estimated with
+  row_sample = 10,    ///< which rows a sample takes
+  pattern = 11,       ///< where generated sparse matrices have entries
   second_layer = 12,  ///< A₂ of generated problems that have another
+  krylov = 16,        ///< start vectors of Lanczos' method
 };
 
 /// The stream of (seed, purpose, iteration): entry (row, column) is Philox4x64-10 at that counter (Salmon et

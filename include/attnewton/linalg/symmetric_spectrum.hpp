@@ -6,11 +6,11 @@
 namespace attnewton {
 
 struct SpectrumOptions {
-  /// Largest order for which a rank may hold the whole matrix, 8 MiB: for so small ones ScaLAPACK takes
+  /// Largest order for which a rank may hold the whole matrix, 32 MiB: for so small ones ScaLAPACK takes
   /// longer to send its messages than one core takes for the eigenvalues.
-  Index largest_gathered = 1024;
+  Index largest_gathered = 2048;
   /// Largest order whose eigenvalues are all computed; beyond it, Lanczos.
-  Index largest_direct = 2048;
+  Index largest_direct = 3000;
   LanczosOptions lanczos = {};
 };
 

@@ -98,6 +98,18 @@ TEST(PanelReducer, PanelsUnderWayDoNotGetInEachOthersWay) {
   EXPECT_LE((gather(second) - expected_second).cwiseAbs().maxCoeff(), 1e-12);
 }
 
+// BLACS gives one communicator one handle: it must not go with the first of two grids.
+TEST(ProcessGrid, OutlivesAnotherOnTheSameCommunicator) {
+  auto first = std::make_shared<const ProcessGrid>(Communicator::self());
+  auto second = std::make_shared<const ProcessGrid>(Communicator::self());
+  const Matrix whole = positive_definite(9);
+  testing::internal::CaptureStderr();
+  first.reset();
+  EXPECT_TRUE(DistributedCholesky::factor(distributed(whole, 2, second), 0, 9).has_value());
+  second.reset();
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(DistributedMatrix, DiagonalShiftAndMean) {
   DistributedMatrix matrix(grid_of_test(), 13, 13, 2);
   matrix.add_to_diagonal(-2.5, 13);

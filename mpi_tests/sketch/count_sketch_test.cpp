@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "attnewton/linalg/distributed_cholesky.hpp"
+#include "attnewton/parallel/threads.hpp"
 
 #include "support/gather.hpp"
 #include "support/shared_rows.hpp"
@@ -71,6 +72,17 @@ TEST(CountSketch, SumsSharesOfAnyNumberOfRanks) {
       const Matrix part = sketch.product(share_of(Communicator::self(), a, storage), scale, 0, {2, 5});
       EXPECT_LE((part - expected.middleCols(2, 3)).norm(), 1e-13 * expected.norm());
     }
+  }
+}
+
+TEST(CountSketch, GivesTheSameBitsForAnyNumberOfThreads) {
+  const Matrix a = RandomStream(1, RandomPurpose::inputs).normal_rows({0, 9000}, 20);
+  const Vector scale = Vector::Constant(9000, 0.3);
+  const CountSketch sketch(10, 8, 5, 0);
+  for (const RowMatrix& rows : {RowMatrix(a), RowMatrix(compress(a))}) {
+    const Matrix with_two = sketch.product(rows, scale, 0, {0, 20});
+    const ThreadLimit one(1);
+    EXPECT_EQ(sketch.product(rows, scale, 0, {0, 20}), with_two);
   }
 }
 

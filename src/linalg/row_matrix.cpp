@@ -29,7 +29,7 @@ struct RowChunks {
 
 Matrix product_with_columns(const Matrix& a, const Matrix& v, Range rows) {
   Matrix product(rows.size(), v.cols());
-  if (rows.size() > 0 && v.cols() > 0) multiply_rows(a.middleRows(rows.begin, rows.size()), v, product);
+  if (!rows.empty() && v.cols() > 0) multiply_rows(a.middleRows(rows.begin, rows.size()), v, product);
   return product;
 }
 

@@ -24,6 +24,7 @@ class ProcessGrid {
  private:
   Communicator comm_;
   GridShape shape_;
+  MPI_Comm own_ = MPI_COMM_NULL;  // BLACS knows a communicator once: two grids on one would share its handle
   int system_handle_ = -1;
   int context_ = -1;
 };

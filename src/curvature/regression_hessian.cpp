@@ -26,12 +26,14 @@ void add_gram(const WeightedGram& gram, const Vector& weights, DistributedMatrix
 }
 
 // Adds κ g gᵀ − g mᵀ − m gᵀ; g and m are whole on every rank.
-void add_rank_two(double kappa, const Vector& g, const Vector& m, DistributedMatrix& h) {
+void add_rank_two(const RankTwoPart& part, DistributedMatrix& h) {
+  const Vector& g = part.direction;
+  const Vector& m = part.mixed;
   for_each_task(h.local().cols(), [&](Index j) {
     const Index column = h.global_column(j);
     for (Index i = 0; i < h.local().rows(); ++i) {
       const Index row = h.global_row(i);
-      h.local()(i, j) += g[row] * (kappa * g[column] - m[column]) - m[row] * g[column];
+      h.local()(i, j) += g[row] * (part.kappa * g[column] - m[column]) - m[row] * g[column];
     }
   });
 }
@@ -43,20 +45,11 @@ void RegressionHessian::assemble(const Point& base, DistributedMatrix& h) const 
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),
           "RegressionHessian::assemble: h is unknowns × unknowns");
   h.set_zero();
-  const ScoreCurvature curvature = problem_.score_curvature(point);
   {
     const TimingScope timing("sums over rows");
-    add_gram(gram_, curvature.diagonal, h);
+    add_gram(gram_, problem_.curvature_diagonal(point, form_), h);
   }
-  if (problem_.is_normalised()) {
-    const TimingScope timing("rank-2 part");
-    const RowMatrix& a = problem_.data().a;
-    Matrix vectors(2, problem_.unknowns());
-    vectors.row(0) = a.transpose_times(curvature.direction);
-    vectors.row(1) = a.transpose_times(curvature.mixed);
-    problem_.comm().sum(vectors);
-    add_rank_two(curvature.kappa, vectors.row(0), vectors.row(1), h);
-  }
+  if (problem_.is_normalised()) add_rank_two(problem_.rank_two_part(point, form_), h);
   h.add_to_diagonal(problem_.options().ridge, h.rows());
 }
 

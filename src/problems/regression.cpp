@@ -12,6 +12,8 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/parallel/agreement.hpp"
 
+#include "regression_rows.hpp"
+
 namespace attnewton {
 namespace {
 
@@ -19,10 +21,14 @@ constexpr const char* overflow_message =
     "the loss overflows: target, weights or A x are too large; start nearer to x = 0 or scale the inputs "
     "down";
 
-// Largest |φ|, |φ′| and |φ″| of a point in the domain: sums and squares of them must be numbers, and with
-// softmax, where only quotients are squared, sums alone.
-constexpr double largest_squared = 1e140;
-constexpr double largest_summed = 1e290;
+// By how much max z may differ from the shift of a point nearby: e to that power, squared and divided by
+// itself, must be a number with all its digits.
+constexpr double largest_shift_error = 100;
+
+// What the change of α and p may add to a gradient, as a multiple of its norm or a share of a term of it
+// before any cancels: beyond both it has lost digits that a sum at the point's own α and p keeps.
+constexpr double largest_loss = 1000;
+constexpr double smallest_share_of_term = 1e-3;
 
 void check_numbers(const Vector& numbers, const char* what, Index rows, Index first_row) {
   if (numbers.size() != rows)
@@ -75,12 +81,18 @@ std::string cancelled_message(const LinkFunction& link, const NormalisedResidual
       formula(link), at.alpha, at.absolute_sum);
 }
 
-void agree_on(const Communicator& comm, Vector& numbers) {
-  comm.broadcast(std::span<double>(numbers.data(), static_cast<std::size_t>(numbers.size())));
+template <class Numbers>
+std::span<double> span_of(Numbers& numbers) {
+  return {numbers.data(), static_cast<std::size_t>(numbers.size())};
 }
 
-void sum_over_ranks(const Communicator& comm, Vector& numbers) {
-  comm.sum(std::span<double>(numbers.data(), static_cast<std::size_t>(numbers.size())));
+// Σ over ranks, the same numbers on each: ranks on unlike processors may round unlike, and what decides must
+// be one number.
+template <std::size_t count>
+std::array<double, count> summed(const Communicator& comm, std::array<double, count> values) {
+  comm.sum(std::span<double>(values));
+  comm.broadcast(std::span<double>(values));
+  return values;
 }
 
 }  // namespace
@@ -90,12 +102,21 @@ RegressionProblem::RegressionProblem(const Communicator& comm, RegressionData da
       data_(checked(comm, std::move(data), options)),
       options_(std::move(options)),
       weights_squared_(options_.weights.array().square()) {
+  has_weights_ = comm_.max(Index{weights_squared_.size()}) > 0;
   target_norm_squared_ = comm_.sum(data_.target.squaredNorm());
 }
 
-// max z over all rows where the link is exp and u is divided by its sum, so that nothing overflows; else 0.
+RegressionRows RegressionProblem::rows() const {
+  return {data_, options_, weights_squared_, has_weights_};
+}
+
+// exp over its sum: u may be divided by the exponential of anything, so that nothing overflows.
+bool RegressionProblem::is_shifted() const {
+  return options_.link.kind == Link::exp && options_.normalisation == Normalisation::softmax;
+}
+
+// max z over all rows.
 double RegressionProblem::shift_of(const Vector& z) const {
-  if (options_.link.kind != Link::exp || options_.normalisation != Normalisation::softmax) return 0;
   double largest = -std::numeric_limits<double>::infinity();
   for (const double entry : z) {
     if (std::isfinite(entry)) largest = std::max(largest, entry);
@@ -104,10 +125,9 @@ double RegressionProblem::shift_of(const Vector& z) const {
   return std::isfinite(largest) ? largest : 0;
 }
 
-// Names the first row of all ranks that lies outside the link's domain; empty if none does. Collective.
-std::string RegressionProblem::obstacle_in(const Vector& z, const LinkValues& link) const {
-  const double largest = options_.normalisation == Normalisation::softmax ? largest_summed : largest_squared;
-  const std::optional<Index> row = first_outside_domain(z, link, largest);
+// Of the first row of all ranks that lies outside the link's domain, `row` being this rank's; empty if none
+// does. Collective.
+std::string RegressionProblem::obstacle_in(const Vector& z, std::optional<Index> row) const {
   constexpr Index nowhere = std::numeric_limits<Index>::max();
   const Index here = row ? data_.first_row + *row : nowhere;
   const Index first = comm_.min(here);
@@ -116,10 +136,26 @@ std::string RegressionProblem::obstacle_in(const Vector& z, const LinkValues& li
   return comm_.broadcast(row ? domain_message(options_.link, z[*row], here) : "", static_cast<int>(owner));
 }
 
-Objective RegressionProblem::objective_of(const Vector& theta, const Vector& z,
+// The sums over all ranks' rows, the same numbers on every rank.
+NormalisedResidual RegressionProblem::normalise(const ScoreSums& local, const Vector& z, double shift) const {
+  NormalisedResidual at;
+  if (is_normalised()) {
+    const auto [alpha, absolute_sum] = summed(comm_, std::array{local.link.value, local.link.absolute});
+    at.alpha = alpha;
+    at.absolute_sum = absolute_sum;
+  }
+  at.scale = scale_for(options_.normalisation, at.alpha);
+  const ResidualSums sums = rows().residual_sums(z, {shift, at.scale});
+  const auto [squared, along, along_squared] =
+      summed(comm_, std::array{sums.squared, sums.along, sums.along_squared});
+  at.residual_squared = squared;
+  at.scale.projection = along;
+  at.kappa = along_squared;
+  return at;
+}
+
+Objective RegressionProblem::objective_of(const Vector& theta, double weighted_squared,
                                           const NormalisedResidual& at) const {
-  const double weighted_squared =
-      weights_squared_.size() > 0 ? (weights_squared_.array() * z.array().square()).sum() : 0;
   Objective objective;
   objective.data_loss = 0.5 * at.residual_squared;
   objective.loss =
@@ -132,53 +168,93 @@ Objective RegressionProblem::objective_of(const Vector& theta, const Vector& z,
 }
 
 std::unique_ptr<Point> RegressionProblem::evaluate(const Vector& theta) const {
-  Vector z = data_.a.times(theta);
-  const double shift = shift_of(z);
-  LinkValues link = evaluate_link(options_.link, z.array() - shift);
-  std::string obstacle = obstacle_in(z, link);
+  std::optional<ScorePass> pass;
+  if (nearby_) pass = rows().pass(theta, *nearby_);
+  Vector z = pass ? std::move(pass->scores) : data_.a.times(theta);
+  double shift = 0;
+  if (is_shifted()) {
+    shift = shift_of(z);
+    if (pass && std::abs(shift - nearby_->shift) > largest_shift_error) pass.reset();
+    if (pass) shift = nearby_->shift;
+  }
+  const ScoreSums sums = pass ? pass->sums : rows().score_sums(z, shift);
+  std::string obstacle = obstacle_in(z, sums.outside);
   if (!obstacle.empty()) return outside(theta, std::move(obstacle));
-  NormalisedResidual at = normalise(comm_, options_.normalisation, options_.link, link, data_.target);
+  const NormalisedResidual at = normalise(sums, z, shift);
   if (options_.normalisation == Normalisation::softmax && is_cancelled(at))
     return outside(theta, cancelled_message(options_.link, at));
-  const Objective objective = objective_of(theta, z, at);
+  const Objective objective = objective_of(theta, sums.weighted_squared, at);
   if (!objective.is_finite()) return outside(theta, overflow_message);
 
   auto point = std::make_unique<RegressionPoint>(theta, objective);
+  if (pass) point->slopes = slopes_from(std::move(pass->slopes), *nearby_, at.scale);
   point->scores = std::move(z);
-  point->link = std::move(link);
-  point->at = std::move(at);
+  point->shift = shift;
+  point->at = at;
   return point;
+}
+
+// None if the sums were taken so far away that the gradient would lose digits. Collective.
+std::optional<RegressionPoint::Slopes> RegressionProblem::slopes_from(Matrix sums, const NearbyScale& nearby,
+                                                                      const ResidualScale& scale) const {
+  comm_.sum(sums);
+  comm_.broadcast(span_of(sums));
+  const Index own = slope_terms(options_.normalisation);
+  RegressionPoint::Slopes slopes{
+      combine_slopes(options_.normalisation, sums.topRows(own), nearby.scale, scale), Vector()};
+  if (sums.rows() > own) slopes.weighted = sums.row(own);
+  const SlopeSums& combined = slopes.sums;
+  if (combined.correction > largest_loss * combined.gradient.norm() &&
+      combined.correction > smallest_share_of_term * combined.term)
+    return std::nullopt;
+  return slopes;
+}
+
+const RegressionPoint::Slopes& RegressionProblem::slopes_of(const RegressionPoint& point) const {
+  const NearbyScale own{point.shift, point.at.scale};
+  if (!point.slopes) point.slopes = slopes_from(rows().slopes(point.scores, own), own, own.scale);
+  return *point.slopes;
 }
 
 Vector RegressionProblem::gradient(const Point& base) const {
   const auto& point = static_cast<const RegressionPoint&>(base);
-  Vector slope = slope_by_scores(options_.normalisation, point.link, point.at);
-  if (weights_squared_.size() > 0) slope.array() += weights_squared_.array() * point.scores.array();
-  Vector gradient = data_.a.transpose_times(slope);
-  sum_over_ranks(comm_, gradient);
-  gradient += options_.ridge * point.theta();
-  agree_on(comm_, gradient);
+  const RegressionPoint::Slopes& slopes = slopes_of(point);
+  nearby_ = NearbyScale{point.shift, point.at.scale};
+  if (is_shifted()) {
+    nearby_->shift += std::log(point.at.alpha);  // where α is 1
+    nearby_->scale.link = 1;
+  }
+  Vector gradient = slopes.sums.gradient + options_.ridge * point.theta();
+  if (slopes.weighted.size() > 0) gradient += slopes.weighted;
+  comm_.broadcast(span_of(gradient));
   return gradient;
 }
 
-ScoreCurvature RegressionProblem::score_curvature(const RegressionPoint& point) const {
-  ScoreCurvature curvature = curvature_by_scores(options_.normalisation, point.link, data_.target, point.at);
-  if (weights_squared_.size() > 0) curvature.diagonal += weights_squared_;
-  return curvature;
+ScoreCurvature RegressionProblem::score_curvature(const RegressionPoint& point, HessianForm form) const {
+  return rows().curvature(point, form);
+}
+
+Vector RegressionProblem::curvature_diagonal(const RegressionPoint& point, HessianForm form) const {
+  return rows().diagonal(point, form);
+}
+
+RankTwoPart RegressionProblem::rank_two_part(const RegressionPoint& point, HessianForm form) const {
+  if (!is_normalised()) return {};
+  const SlopeSums& sums = slopes_of(point).sums;
+  return {point.at.kappa, sums.direction, mixed_of(options_.normalisation, form, sums)};
+}
+
+Vector RankTwoPart::times(const Vector& v) const {
+  if (direction.size() == 0) return Vector::Zero(v.size());
+  const double along = direction.dot(v);
+  return (kappa * along - mixed.dot(v)) * direction - along * mixed;
 }
 
 Vector RegressionProblem::hessian_vector(const Point& base, const Vector& v) const {
-  const ScoreCurvature curvature = score_curvature(static_cast<const RegressionPoint&>(base));
-  const Vector change = data_.a.times(v);
-  Vector slopes = curvature.diagonal.cwiseProduct(change);
-  if (is_normalised()) {
-    std::array along{curvature.direction.dot(change), curvature.mixed.dot(change)};
-    comm_.sum(std::span<double>(along));
-    slopes += (curvature.kappa * along[0] - along[1]) * curvature.direction - along[0] * curvature.mixed;
-  }
-  Vector product = data_.a.transpose_times(slopes);
-  sum_over_ranks(comm_, product);
-  return product + options_.ridge * v;
+  const auto& point = static_cast<const RegressionPoint&>(base);
+  Vector product = rows().diagonal_product(point, v);
+  comm_.sum(span_of(product));
+  return product + rank_two_part(point, HessianForm::exact).times(v) + options_.ridge * v;
 }
 
 }  // namespace attnewton

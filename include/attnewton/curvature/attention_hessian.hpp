@@ -6,8 +6,6 @@
 
 namespace attnewton {
 
-enum class HessianForm { exact, gauss_newton };
-
 /// H = [H_xx H_xy; H_yx H_yy] for joint variables, its Schur complement H_xx − H_xy (K_y⁻¹⊗I) H_yx for
 /// projected ones. Each rank adds up the packed products of its query rows in chunks, on TBB's threads; the
 /// sums go to the owners of H's tiles panel by panel. Memory per rank besides its share of H: d₁²d₂²/4 +
@@ -18,7 +16,7 @@ class AttentionHessian : public HessianModel {
   /// `problem` must outlive this.
   AttentionHessian(const AttentionProblem& problem, HessianForm form) : problem_(problem), form_(form) {}
 
-  std::string name() const override { return form_ == HessianForm::exact ? "exact" : "gauss-newton"; }
+  std::string name() const override { return to_string(form_); }
   void assemble(const Point& point, DistributedMatrix& h) const override;
 
  private:

@@ -22,7 +22,7 @@ const char* to_string(Link link);
 /// The formula for messages, such as "exp(z) + z" and "z^0.5".
 std::string formula(const LinkFunction& link);
 
-/// φ, φ′ and φ″ of a vector, entry by entry.
+/// φ, φ′ and φ″ of some rows, entry by entry.
 struct LinkValues {
   Vector value;
   Vector slope;
@@ -30,12 +30,14 @@ struct LinkValues {
 };
 
 /// φ, φ′ and φ″ at z (MATHEMATICS §2, second table). Entries outside the domain come out NaN or infinite.
-/// Local, O(n) with one or two elementary functions an entry, on TBB's threads.
-LinkValues evaluate_link(const LinkFunction& link, const Vector& z);
+/// Local, one thread, O(n) with one or two elementary functions an entry; `values` keeps its memory from one
+/// block of rows to the next of the same length.
+void evaluate_link(const LinkFunction& link, const Eigen::Ref<const Vector>& z, LinkValues& values);
 
 /// The first row in which z, φ, φ′ or φ″ is not a number of at most `largest` in absolute value; none if all
 /// are. Local, O(n).
-std::optional<Index> first_outside_domain(const Vector& z, const LinkValues& values, double largest);
+std::optional<Index> first_outside_domain(const Eigen::Ref<const Vector>& z, const LinkValues& values,
+                                          double largest);
 
 /// Why z lies outside the domain, and how to mend it; for a row in which first_outside_domain() found it.
 std::string domain_message(const LinkFunction& link, double z, Index global_row);

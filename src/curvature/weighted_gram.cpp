@@ -18,7 +18,7 @@ constexpr Index fewest_rows_of_group = 2048;
 // Entries of a column of A beyond which their rows are added up in several tasks.
 constexpr Index entries_a_task = 16384;
 // How far ahead rows of A are fetched into the cache, and how many of their numbers at most.
-constexpr Index entries_ahead = 4;
+constexpr Index entries_ahead = 12;
 constexpr Index most_fetched = 256;
 constexpr Index numbers_a_line = 8;
 

@@ -32,7 +32,7 @@ TEST(RegressionHessian, AgreesWithHyperDualNumbers) {
     for (const Storage storage : storages) {
       SCOPED_TRACE(whole.name());
       const RegressionProblem problem = regression_problem(Communicator::world(), whole, storage);
-      for (const std::uint64_t seed : {20, 21}) {
+      for (const std::uint64_t seed : {20U, 21U}) {
         const Vector x = positive_point(problem.unknowns(), seed);
         const auto point = problem.evaluate(x);
         for (const HessianForm form : {HessianForm::exact, HessianForm::gauss_newton}) {

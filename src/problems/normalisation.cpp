@@ -109,19 +109,19 @@ Index slope_terms(Normalisation normalisation) {
 
 void fill_slope_terms(Normalisation normalisation, const ScoreRows& rows, const ResidualScale& scale,
                       TermRows terms) {
-  const auto& v = rows.link.slope.array();
-  terms.col(0) = scale.link * v * q_of(rows, scale);
+  const auto v = scale.link * rows.link.slope.array();
+  terms.col(0) = v * q_of(rows, scale);
   if (normalisation == Normalisation::none) return;
   terms.col(1) = v;
   if (normalisation == Normalisation::softmax) {
-    terms.col(2) = v * rows.link.value.array();
+    terms.col(2) = v * (scale.link * rows.link.value.array());
   } else {
     terms.col(2) = v * rows.target.array();
   }
 }
 
-// λv∘q is linear in what changes with the scale: with Δ for the differences to the nearby one, λ′ nearby,
-//   λ v∘q = λ/λ′ (λ′ v∘q′) + λ (Δλ v∘u − Δμ v∘b − Δp v), of which softmax has Δμ = 0, rescaled Δλ = 0.
+// λv∘q is linear in what changes with the scale. With λ′ for the nearby λ and Δ for differences to it,
+//   λv∘q = λ/λ′ (λ′v∘q′ + λ′v∘(Δλ u − Δμ b) − Δp λ′v), where softmax has Δμ = 0 and rescaled Δλ = 0.
 SlopeSums combine_slopes(Normalisation normalisation, const Eigen::Ref<const Matrix>& sums,
                          const ResidualScale& nearby, const ResidualScale& scale) {
   SlopeSums result;
@@ -130,14 +130,15 @@ SlopeSums combine_slopes(Normalisation normalisation, const Eigen::Ref<const Mat
     return result;
   }
   const bool is_softmax = normalisation == Normalisation::softmax;
-  const double change = is_softmax ? scale.link - nearby.link : nearby.target - scale.target;
-  const Vector moving = scale.link * sums.row(2);
-  const Vector by_projection = scale.link * (scale.projection - nearby.projection) * sums.row(1);
-  result.gradient = scale.link / nearby.link * sums.row(0).transpose() + change * moving - by_projection;
-  result.direction = scale.link * sums.row(1);
-  result.mixed = is_softmax ? Vector(scale.link * moving) : moving;
+  const double ratio = scale.link / nearby.link;
+  const double change = is_softmax ? ratio - 1 : nearby.target - scale.target;
+  const Vector moving = ratio * sums.row(2);
+  result.direction = ratio * sums.row(1);
+  result.mixed = is_softmax ? Vector(ratio * moving) : moving;
+  const Vector by_projection = (scale.projection - nearby.projection) * result.direction;
+  result.gradient = ratio * sums.row(0).transpose() + change * moving - by_projection;
   result.correction = std::abs(change) * moving.norm() + by_projection.norm();
-  result.term = std::abs(is_softmax ? scale.link : scale.target) * moving.norm();
+  result.term = (is_softmax ? 1 : std::abs(scale.target)) * result.mixed.norm();
   return result;
 }
 

@@ -30,6 +30,11 @@ constexpr double largest_shift_error = 100;
 constexpr double largest_loss = 1000;
 constexpr double smallest_share_of_term = 1e-3;
 
+bool has_its_digits(const SlopeSums& sums) {
+  return sums.correction <= largest_loss * sums.gradient.norm() ||
+         sums.correction <= smallest_share_of_term * sums.term;
+}
+
 void check_numbers(const Vector& numbers, const char* what, Index rows, Index first_row) {
   if (numbers.size() != rows)
     throw DataError(fmt::format("{} and A differ in rows: {} and {}", what, numbers.size(), rows));
@@ -187,26 +192,25 @@ std::unique_ptr<Point> RegressionProblem::evaluate(const Vector& theta) const {
   if (!objective.is_finite()) return outside(theta, overflow_message);
 
   auto point = std::make_unique<RegressionPoint>(theta, objective);
-  if (pass) point->slopes = slopes_from(std::move(pass->slopes), *nearby_, at.scale);
+  if (pass) {
+    point->slopes = slopes_from(std::move(pass->slopes), *nearby_, at.scale);
+    if (!has_its_digits(point->slopes->sums)) point->slopes.reset();
+  }
   point->scores = std::move(z);
   point->shift = shift;
   point->at = at;
   return point;
 }
 
-// None if the sums were taken so far away that the gradient would lose digits. Collective.
-std::optional<RegressionPoint::Slopes> RegressionProblem::slopes_from(Matrix sums, const NearbyScale& nearby,
-                                                                      const ResidualScale& scale) const {
+// Collective.
+RegressionPoint::Slopes RegressionProblem::slopes_from(Matrix sums, const NearbyScale& nearby,
+                                                       const ResidualScale& scale) const {
   comm_.sum(sums);
   comm_.broadcast(span_of(sums));
   const Index own = slope_terms(options_.normalisation);
   RegressionPoint::Slopes slopes{
       combine_slopes(options_.normalisation, sums.topRows(own), nearby.scale, scale), Vector()};
   if (sums.rows() > own) slopes.weighted = sums.row(own);
-  const SlopeSums& combined = slopes.sums;
-  if (combined.correction > largest_loss * combined.gradient.norm() &&
-      combined.correction > smallest_share_of_term * combined.term)
-    return std::nullopt;
   return slopes;
 }
 

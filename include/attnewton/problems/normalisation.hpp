@@ -73,9 +73,9 @@ Vector diagonal_by_scores(HessianForm form, const ScoreRows& rows, const Residua
 /// Rows of a matrix that are combined into others'.
 using TermRows = Eigen::Ref<Matrix, 0, Eigen::OuterStride<>>;
 
-/// Columns of which Aᵀgz, Aᵀg̃ and Aᵀs are made: λv∘q, and with a normalisation v and v∘u (softmax) or v∘b
+/// Columns of which Aᵀgz, Aᵀg̃ and Aᵀs are made: λv∘q, and with a normalisation λv and λv∘λu (softmax) or v∘b
 /// (rescaled). One pass over the rows can sum them before λ, μ and p are known: it takes those of a point
-/// nearby, and combine_slopes() the small difference.
+/// nearby, and combine_slopes() adds what the small difference makes.
 Index slope_terms(Normalisation normalisation);
 /// Writes these columns for some rows.
 void fill_slope_terms(Normalisation normalisation, const ScoreRows& rows, const ResidualScale& scale,

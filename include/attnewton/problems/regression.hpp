@@ -104,8 +104,8 @@ class RegressionProblem : public Problem {
   std::string obstacle_in(const Vector& z, std::optional<Index> row) const;
   NormalisedResidual normalise(const ScoreSums& sums, const Vector& z, double shift) const;
   Objective objective_of(const Vector& theta, double weighted_squared, const NormalisedResidual& at) const;
-  std::optional<RegressionPoint::Slopes> slopes_from(Matrix sums, const NearbyScale& nearby,
-                                                     const ResidualScale& scale) const;
+  RegressionPoint::Slopes slopes_from(Matrix sums, const NearbyScale& nearby,
+                                      const ResidualScale& scale) const;
   const RegressionPoint::Slopes& slopes_of(const RegressionPoint& point) const;
 
   Communicator comm_;

@@ -90,6 +90,24 @@ TEST(RegressionSlopes, KeepTheirDigitsAtASolution) {
   }
 }
 
+// Where all z are large, cosh(z) = e^z / 2, and half of it is lost in the quotient.
+TEST(RegressionSlopes, AreFiniteWhereTheLinksSquareOverflows) {
+  Planted solution = planted({Link::cosh}, Normalisation::softmax, 500);
+  const RegressionProblem cosh = regression_problem(Communicator::world(), solution.whole, Storage::dense);
+  solution.whole.link = {Link::exp};
+  const RegressionProblem exp = regression_problem(Communicator::world(), solution.whole, Storage::dense);
+  const Vector v = positive_point(6, 65);
+  for (const double step : {0.0, 0.01, 0.1}) {
+    const Vector x = 600 * Vector::Unit(6, 0) + step * v;
+    const auto point = cosh.evaluate(x);
+    const auto expected_point = exp.evaluate(x);
+    const Vector expected = exp.gradient(*expected_point);
+    EXPECT_LE((cosh.gradient(*point) - expected).norm(), 1e-10 * expected.norm());
+    const Vector product = exp.hessian_vector(*expected_point, v);
+    EXPECT_LE((cosh.hessian_vector(*point, v) - product).norm(), 1e-10 * product.norm());
+  }
+}
+
 TEST(RegressionSlopes, AreNotTakenAtTheShiftOfAPointFarAway) {
   const Planted solution = planted({Link::exp}, Normalisation::softmax, 500);
   const RegressionProblem problem = regression_problem(Communicator::world(), solution.whole, Storage::dense);

@@ -17,20 +17,56 @@ using namespace testing_support;
 
 constexpr Storage storages[] = {Storage::dense, Storage::sparse};
 
+// In blocks of 2 so that tiny Hessians are spread over all ranks.
+Matrix assembled(const RegressionProblem& problem, const Point& point, HessianForm form) {
+  DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns(),
+                      2);
+  h.add_to_diagonal(99, problem.unknowns());  // assemble must overwrite
+  RegressionHessian(problem, form).assemble(point, 0, h);
+  return gather_symmetric(h);
+}
+
+// By the first evaluation, and by one that began at another point.
 TEST(RegressionHessian, AgreesWithHyperDualNumbers) {
   for (const WholeRegression& whole : test_regressions()) {
     for (const Storage storage : storages) {
       SCOPED_TRACE(whole.name());
       const RegressionProblem problem = regression_problem(Communicator::world(), whole, storage);
-      const Vector x = positive_point(problem.unknowns(), 20);
-      const Matrix expected = regression_oracle(whole, x).hessian;
-      // A block of 2 so that tiny Hessians are spread over all ranks.
-      DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(),
-                          problem.unknowns(), 2);
-      h.add_to_diagonal(99, problem.unknowns());  // assemble must overwrite
-      RegressionHessian(problem).assemble(*problem.evaluate(x), 0, h);
-      EXPECT_LE((gather_symmetric(h) - expected).cwiseAbs().maxCoeff(),
-                1e-12 * expected.cwiseAbs().maxCoeff());
+      for (const std::uint64_t seed : {20U, 21U}) {
+        const Vector x = positive_point(problem.unknowns(), seed);
+        const auto point = problem.evaluate(x);
+        for (const HessianForm form : {HessianForm::exact, HessianForm::gauss_newton}) {
+          const Matrix expected = form == HessianForm::exact ? regression_oracle(whole, x).hessian
+                                                             : regression_gauss_newton_oracle(whole, x);
+          EXPECT_LE((assembled(problem, *point, form) - expected).cwiseAbs().maxCoeff(),
+                    1e-12 * expected.cwiseAbs().maxCoeff())
+              << to_string(form);
+        }
+        problem.gradient(*point);
+      }
+    }
+  }
+}
+
+// The rank-2 part and the diagonal that the Hessian is made of, and those that score_curvature() gives.
+TEST(RegressionHessian, ConsistsOfTheScoresCurvature) {
+  for (const WholeRegression& whole : test_regressions()) {
+    SCOPED_TRACE(whole.name());
+    const RegressionProblem problem = regression_problem(Communicator::self(), whole, Storage::dense);
+    const auto base = problem.evaluate(positive_point(problem.unknowns(), 22));
+    const auto& point = static_cast<const RegressionPoint&>(*base);
+    for (const HessianForm form : {HessianForm::exact, HessianForm::gauss_newton}) {
+      const ScoreCurvature curvature = problem.score_curvature(point, form);
+      EXPECT_LE((problem.curvature_diagonal(point, form) - curvature.diagonal).norm(),
+                1e-15 * curvature.diagonal.norm());
+      const RankTwoPart part = problem.rank_two_part(point, form);
+      ASSERT_EQ(part.direction.size(), problem.is_normalised() ? problem.unknowns() : 0);
+      if (!problem.is_normalised()) continue;
+      EXPECT_EQ(part.kappa, curvature.kappa);
+      const Vector direction = whole.a.transpose() * curvature.direction;
+      const Vector mixed = whole.a.transpose() * curvature.mixed;
+      EXPECT_LE((part.direction - direction).norm(), 1e-13 * direction.norm());
+      EXPECT_LE((part.mixed - mixed).norm(), 1e-13 * (mixed.norm() + direction.norm()));
     }
   }
 }
@@ -62,7 +98,8 @@ WholeRegression random_regression(const Size& size) {
 
 TEST(RegressionHessian, AgreesWithTheMatrixFreeProduct) {
   const Size sizes[] = {{"one block, groups of rows", 9000, 9, 1},
-                        {"several blocks, groups of rows", 9000, 137, 1},
+                        {"several panels of lanes, groups of rows", 9000, 137, 1},
+                        {"several blocks, groups of rows", 9000, 397, 1},
                         {"several panels", 40, 2100, 1},
                         {"a column with more entries than a task takes", 70000, 6, 0.2},
                         {"several panels of few entries", 300, 2100, 0.02}};
@@ -98,7 +135,7 @@ TEST(WeightedGram, PanelsAreRowsOfTheLowerTriangle) {
   const Matrix expected = whole.a.transpose() * whole.b.asDiagonal() * whole.a;
   for (const RowMatrix& a : {RowMatrix(whole.a), RowMatrix(compress(whole.a))}) {
     const WeightedGram gram(a);
-    for (const Range rows : {Range{0, 150}, Range{0, 64}, Range{64, 150}, Range{149, 150}}) {
+    for (const Range rows : {Range{0, 150}, Range{0, 64}, Range{64, 150}, Range{3, 100}, Range{149, 150}}) {
       const Matrix panel = gram.panel(rows, whole.b);
       ASSERT_EQ(panel.rows(), rows.size());
       ASSERT_EQ(panel.cols(), rows.end);

@@ -1,7 +1,8 @@
 // Extreme singular values of rows that are spread over ranks against dense ones.
+#include "attnewton/curvature/singular_values.hpp"
+
 #include <gtest/gtest.h>
 
-#include "attnewton/curvature/singular_values.hpp"
 #include "attnewton/random/stream.hpp"
 
 #include "support/dense_spectrum.hpp"
@@ -19,7 +20,7 @@ std::shared_ptr<const ProcessGrid> grid_of_test() {
 
 RowMatrix share_of(const Matrix& whole, Storage storage) {
   const auto comm = Communicator::world();
-  const Range rows = regression_rows(whole.rows(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.rows(), comm.size(), comm.rank());
   Matrix share = whole.middleRows(rows.begin, rows.size());
   return storage == Storage::sparse ? RowMatrix(compress(share)) : RowMatrix(std::move(share));
 }
@@ -65,7 +66,7 @@ TEST(DistributedGram, IsTheWeightedGramMatrix) {
   const Matrix a = random_rows(60, 7);
   Vector weights = Vector::LinSpaced(60, -1, 2);
   const auto comm = Communicator::world();
-  const Range rows = regression_rows(60, comm.size(), comm.rank());
+  const Range rows = rows_of_rank(60, comm.size(), comm.rank());
   const RowMatrix share = share_of(a, Storage::dense);
   DistributedMatrix gram(std::make_shared<ProcessGrid>(comm), 7, 7, 2);
   gram.add_to_diagonal(1, 7);

@@ -37,7 +37,7 @@ Vector residual_with(const RegressionProblem& problem, const Vector& x, const Ve
   data.target = target;
   const RegressionProblem other(problem.comm(), std::move(data), problem.options());
   const auto point = other.evaluate(x);
-  return of_regression(point).at.residual;
+  return other.residual(of_regression(point));
 }
 
 void expect_equivalent(const RegressionProblem& problem, const Vector& x, const ContextShift& shift,
@@ -63,7 +63,7 @@ TEST(ContextShift, OfUnknownsIsAShiftOfTheTarget) {
       const Vector moved = x + 0.05 * positive_point(5, 81);
       const ContextShift shift = shift_of_unknowns(problem, x, moved);
       const auto point = problem.evaluate(moved);
-      expect_equivalent(problem, x, shift, of_regression(point).at.residual);
+      expect_equivalent(problem, x, shift, problem.residual(of_regression(point)));
       EXPECT_NEAR(shift.score_shift, (whole.a * (moved - x)).norm(), 1e-13);
     }
   }
@@ -80,7 +80,7 @@ TEST(ContextShift, OfRowsIsAShiftOfTheTarget) {
       const Vector x = positive_point(5, 82);
       const ContextShift shift = shift_of_rows(problem, x, there.data().a);
       const auto point = there.evaluate(x);
-      expect_equivalent(problem, x, shift, of_regression(point).at.residual);
+      expect_equivalent(problem, x, shift, there.residual(of_regression(point)));
       EXPECT_NEAR(shift.score_shift, ((other.a - whole.a) * x).norm(), 1e-13);
     }
   }

@@ -298,7 +298,7 @@ TEST(MultiSoftmax, NamesTheRowOfANumberThatIsNotFinite) {
   using Data = MultiSoftmaxData;
   using Options = MultiSoftmaxOptions;
   const auto comm = Communicator::world();
-  const Index third_of_last = regression_rows(13, comm.size(), comm.size() - 1).begin + 2;
+  const Index third_of_last = rows_of_rank(13, comm.size(), comm.size() - 1).begin + 2;
   const auto at = [&](Index column) {
     return "at row " + std::to_string(third_of_last) + ", column " + std::to_string(column);
   };

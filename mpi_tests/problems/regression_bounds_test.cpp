@@ -60,7 +60,7 @@ TEST(RegressionNorms, AreThoseOfTheWholeMatrix) {
     EXPECT_NEAR(norms.target_sum, whole.b.lpNorm<1>(), 1e-14);
     EXPECT_EQ(norms.target_least, whole.b.minCoeff());
     EXPECT_EQ(norms.target_most, whole.b.maxCoeff());
-    const Range rows = regression_rows(23, problem.comm().size(), problem.comm().rank());
+    const Range rows = rows_of_rank(23, problem.comm().size(), problem.comm().rank());
     const Vector expected = whole.a.middleRows(rows.begin, rows.size()).rowwise().norm();
     EXPECT_LE((norms.row_norms - expected).norm(), 1e-13 * norms.largest_row);
   }

@@ -51,7 +51,7 @@ TEST(RegressionGenerator, ThePlantedPointSolvesTheNoiselessProblem) {
       SCOPED_TRACE(formula(link) + " " + to_string(normalisation));
       const RowsRecipe rows{
           .rows = 60, .width = 4, .positive = kind == Link::power || kind == Link::identity};
-      const Range range = regression_rows(60, comm.size(), comm.rank());
+      const Range range = rows_of_rank(60, comm.size(), comm.rank());
       const RowMatrix a = random_rows(rows, range);
       const PlantedRegression planted = plant_regression(comm, a, range, {link, normalisation});
       const RegressionProblem problem(comm, {a, planted.target, range.begin}, {link, normalisation, {}, 0});
@@ -64,7 +64,7 @@ TEST(RegressionGenerator, ThePlantedPointSolvesTheNoiselessProblem) {
 
 TEST(RegressionGenerator, NoiseHasItsDeviation) {
   const Communicator comm = Communicator::world();
-  const Range range = regression_rows(4000, comm.size(), comm.rank());
+  const Range range = rows_of_rank(4000, comm.size(), comm.rank());
   const RowMatrix a = random_rows({.rows = 4000, .width = 3}, range);
   PlantRecipe recipe{.link = {Link::exp}, .normalisation = Normalisation::none};
   const Vector exact = plant_regression(comm, a, range, recipe).target;
@@ -77,7 +77,7 @@ TEST(RegressionGenerator, NoiseHasItsDeviation) {
 
 TEST(RegressionGenerator, PointsOutsideTheDomainAreRefusedByEveryRank) {
   const Communicator comm = Communicator::world();
-  const Range range = regression_rows(50, comm.size(), comm.rank());
+  const Range range = rows_of_rank(50, comm.size(), comm.rank());
   const RowMatrix a = random_rows({.rows = 50, .width = 3}, range);
   const auto plant = [&](LinkFunction link, double scale) {
     plant_regression(comm, a, range,

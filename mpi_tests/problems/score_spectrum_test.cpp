@@ -25,7 +25,7 @@ Matrix dense(const ScoreCurvature& c) {
 
 ScoreCurvature share_of(const ScoreCurvature& whole) {
   const auto comm = Communicator::world();
-  const Range rows = regression_rows(whole.diagonal.size(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.diagonal.size(), comm.size(), comm.rank());
   const auto part = [&](const Vector& v) {
     return v.size() > 0 ? Vector(v.segment(rows.begin, rows.size())) : Vector();
   };

@@ -19,7 +19,7 @@ TEST(Standardisation, ColumnsHaveMeanZeroAndDeviationOneOverAllRanks) {
   whole.col(1) = 1e3 * whole.col(1).array() - 7e5;
   whole.col(2).setConstant(0.1);
   whole.col(3).setConstant(-1e9);
-  const Range rows = regression_rows(whole.rows(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.rows(), comm.size(), comm.rank());
   Matrix a = whole.middleRows(rows.begin, rows.size());
   const Standardisation standardisation = standardise(comm, a);
 

@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "attnewton/core/error.hpp"
-#include "attnewton/curvature/singular_values.hpp"
 #include "attnewton/curvature/regression_hessian.hpp"
+#include "attnewton/curvature/singular_values.hpp"
 #include "attnewton/problems/regression_bounds.hpp"
 #include "attnewton/random/stream.hpp"
 #include "attnewton/solver/newton.hpp"
@@ -29,8 +29,8 @@ class DistortedHessian : public HessianModel {
       : exact_(problem), distortion_(distortion) {}
   std::string name() const override { return "distorted"; }
 
-  void assemble(const Point& point, DistributedMatrix& h) const override {
-    exact_.assemble(point, h);
+  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override {
+    exact_.assemble(point, iteration, h);
     const Index n = h.rows();
     const Matrix factor = cholesky_factor(gather_symmetric(h));
     const Matrix random = RandomStream(17, RandomPurpose::noise).normal_rows({0, n}, n);
@@ -76,7 +76,7 @@ Measured measure(const Communicator& comm, double distortion, double distance) {
   const SolveSummary solve = minimise_by_newton(problem, exact, Vector::Zero(4), tight, {});
   const Vector solution = solve.point->theta();
   DistributedMatrix h(std::make_shared<ProcessGrid>(comm), 4, 4, 2);
-  exact.assemble(*solve.point, h);
+  exact.assemble(*solve.point, 0, h);
   const Vector eigenvalues = symmetric_eigenvalues(gather_symmetric(h));
   const Vector singular = singular_values_of(whole.a);
   const RegressionNorms norms = regression_norms(problem, singular[3], singular[0]);
@@ -154,13 +154,13 @@ TEST(Contraction, SaysWhereUndampedStepsFail) {
   const SolveSummary solve = minimise_by_newton(problem, exact, Vector::Zero(4), {}, {});
   const Vector solution = solve.point->theta();
   DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), 4, 4);
-  exact.assemble(*solve.point, h);
+  exact.assemble(*solve.point, 0, h);
   const LocalConstants unknown{1, 1};
   // −H is as indefinite as can be.
   class Negative : public HessianModel {
    public:
     std::string name() const override { return "negative"; }
-    void assemble(const Point& /*point*/, DistributedMatrix& into) const override {
+    void assemble(const Point& /*point*/, Index /*iteration*/, DistributedMatrix& into) const override {
       into.set_zero();
       into.add_to_diagonal(-1, 4);
     }

@@ -43,7 +43,7 @@ Solve solve(const Communicator& comm, const WholeRegression& whole, Storage stor
   Recorder recorder;
   IterationObserver* observers[] = {&recorder};
   NewtonOptions options;
-  options.tolerance = 1e-12;
+  options.tolerance = 1e-13;
   Solve result;
   result.summary = minimise_by_newton(problem, RegressionHessian(problem), start, options, observers);
   result.records = recorder.records;
@@ -62,7 +62,7 @@ TEST(RegressionSolve, RecoversAPlantedSoftmaxRegressionWithAQuadraticEnd) {
     // Each of the last two steps takes the relative gradient r to 100 r² or below.
     for (const std::size_t k : {records.size() - 2, records.size() - 1}) {
       EXPECT_LE(records[k].relative_gradient,
-                std::max(1e-12, 100 * std::pow(records[k - 1].relative_gradient, 2)))
+                std::max(1e-13, 100 * std::pow(records[k - 1].relative_gradient, 2)))
           << k;
     }
   }

@@ -97,13 +97,13 @@ Vector normal_point(Index unknowns, double size, std::uint64_t seed) {
 }
 
 MultiSoftmaxData multi_softmax_data(const Communicator& comm, const WholeMultiSoftmax& whole) {
-  const Range rows = regression_rows(whole.a1.rows(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.a1.rows(), comm.size(), comm.rank());
   return {whole.a1.middleRows(rows.begin, rows.size()), whole.a2, whole.b.middleRows(rows.begin, rows.size()),
           rows.begin, whole.scale};
 }
 
 MultiSoftmaxOptions multi_softmax_options(const Communicator& comm, const WholeMultiSoftmax& whole) {
-  const Range rows = regression_rows(whole.a1.rows(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.a1.rows(), comm.size(), comm.rank());
   MultiSoftmaxOptions options{whole.normalisation, {}, whole.ridge};
   if (whole.weights.size() > 0) options.weights = whole.weights.segment(rows.begin, rows.size());
   return options;

@@ -37,23 +37,39 @@ HyperDual plain_link(const LinkFunction& link, const HyperDual& z) {
   return u;
 }
 
-HyperDual plain_loss(const WholeRegression& whole, const std::vector<HyperDual>& x) {
-  std::vector<HyperDual> u;
+// z, and r with all of its rows.
+struct PlainRows {
+  std::vector<HyperDual> scores;
+  std::vector<HyperDual> residual;
+};
+
+PlainRows plain_rows(const WholeRegression& whole, const std::vector<HyperDual>& x) {
+  PlainRows rows;
   HyperDual alpha(0);
-  HyperDual twice(0);
   for (Index i = 0; i < whole.a.rows(); ++i) {
     HyperDual z(0);
     for (Index j = 0; j < whole.a.cols(); ++j) z += HyperDual(whole.a(i, j)) * x[static_cast<std::size_t>(j)];
-    u.push_back(plain_link(whole.link, z));
-    alpha += u.back();
-    if (whole.weights.size() > 0) twice += HyperDual(whole.weights[i] * whole.weights[i]) * z * z;
+    rows.scores.push_back(z);
+    rows.residual.push_back(plain_link(whole.link, z));
+    alpha += rows.residual.back();
   }
   for (Index i = 0; i < whole.a.rows(); ++i) {
-    HyperDual r = u[static_cast<std::size_t>(i)];
+    HyperDual& r = rows.residual[static_cast<std::size_t>(i)];
     if (whole.normalisation == Normalisation::softmax) r = r / alpha;
     r -= whole.normalisation == Normalisation::rescaled ? alpha * HyperDual(whole.b[i])
                                                         : HyperDual(whole.b[i]);
-    twice += r * r;
+  }
+  return rows;
+}
+
+HyperDual plain_loss(const WholeRegression& whole, const std::vector<HyperDual>& x) {
+  const PlainRows rows = plain_rows(whole, x);
+  HyperDual twice(0);
+  for (std::size_t i = 0; i < rows.scores.size(); ++i) {
+    twice += rows.residual[i] * rows.residual[i];
+    if (whole.weights.size() == 0) continue;
+    const HyperDual w(whole.weights[static_cast<Index>(i)]);
+    twice += w * w * rows.scores[i] * rows.scores[i];
   }
   for (const HyperDual& entry : x) twice += HyperDual(whole.ridge) * entry * entry;
   return HyperDual(0.5) * twice;
@@ -125,6 +141,21 @@ RegressionProblem regression_problem(const Communicator& comm, const WholeRegres
 
 SecondOrder regression_oracle(const WholeRegression& whole, const Vector& x) {
   return differentiate([&](const std::vector<HyperDual>& point) { return plain_loss(whole, point); }, x);
+}
+
+Matrix regression_gauss_newton_oracle(const WholeRegression& whole, const Vector& x) {
+  Matrix jacobian(whole.a.rows(), x.size());
+  for (Index j = 0; j < x.size(); ++j) {
+    std::vector<HyperDual> point(x.begin(), x.end());
+    point[static_cast<std::size_t>(j)].a = 1;
+    const PlainRows rows = plain_rows(whole, point);
+    for (Index i = 0; i < jacobian.rows(); ++i) jacobian(i, j) = rows.residual[static_cast<std::size_t>(i)].a;
+  }
+  Matrix sum = jacobian.transpose() * jacobian;
+  if (whole.weights.size() > 0)
+    sum += whole.a.transpose() * whole.weights.array().square().matrix().asDiagonal() * whole.a;
+  sum.diagonal().array() += whole.ridge;
+  return sum;
 }
 
 }  // namespace attnewton::testing_support

@@ -40,4 +40,7 @@ RegressionProblem regression_problem(const Communicator& comm, const WholeRegres
 /// L, its gradient and its Hessian, from the definition of L alone.
 SecondOrder regression_oracle(const WholeRegression& whole, const Vector& x);
 
+/// JᵀJ + Aᵀ diag(w²) A + λI, J the Jacobian of the residual, by its definition alone.
+Matrix regression_gauss_newton_oracle(const WholeRegression& whole, const Vector& x);
+
 }  // namespace attnewton::testing_support

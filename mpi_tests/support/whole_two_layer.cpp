@@ -117,7 +117,7 @@ Vector moderate_point(Index unknowns, std::uint64_t seed) {
 }
 
 TwoLayerData two_layer_data(const Communicator& comm, const WholeTwoLayer& whole, Storage storage) {
-  const Range rows = regression_rows(whole.a1.rows(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.a1.rows(), comm.size(), comm.rank());
   Matrix a1 = whole.a1.middleRows(rows.begin, rows.size());
   Matrix a2 = whole.a2.middleCols(rows.begin, rows.size());
   if (storage == Storage::sparse) return {compress(a1), std::move(a2), whole.b, rows.begin};
@@ -125,7 +125,7 @@ TwoLayerData two_layer_data(const Communicator& comm, const WholeTwoLayer& whole
 }
 
 TwoLayerOptions two_layer_options(const Communicator& comm, const WholeTwoLayer& whole) {
-  const Range rows = regression_rows(whole.a1.rows(), comm.size(), comm.rank());
+  const Range rows = rows_of_rank(whole.a1.rows(), comm.size(), comm.rank());
   TwoLayerOptions options{whole.activation, {}, whole.ridge};
   if (whole.weights.size() > 0) options.weights = whole.weights.segment(rows.begin, rows.size());
   return options;

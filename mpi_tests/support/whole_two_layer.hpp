@@ -34,7 +34,7 @@ std::vector<WholeTwoLayer> test_two_layers();
 /// Normal numbers of moderate size, the same on every rank.
 Vector moderate_point(Index unknowns, std::uint64_t seed);
 
-/// This rank's share as the product takes it: rows as regression_rows() shares them out.
+/// This rank's share as the product takes it: rows as rows_of_rank() shares them out.
 TwoLayerData two_layer_data(const Communicator& comm, const WholeTwoLayer& whole, Storage storage);
 TwoLayerOptions two_layer_options(const Communicator& comm, const WholeTwoLayer& whole);
 TwoLayerProblem two_layer_problem(const Communicator& comm, const WholeTwoLayer& whole, Storage storage);

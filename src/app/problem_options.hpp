@@ -53,9 +53,11 @@ void add_problem_options(OptionTable& table, ProblemOptions& options);
 /// Adds --problem.
 void add_problem_kind(OptionTable& table, ProblemOptions& options, const std::string& help);
 
-/// Adds the options of regressions on one vector, but not the files: link, normalisation and what is done to
-/// A.
-void add_regression_options(OptionTable& table, ProblemOptions& options);
+/// Adds --link, --normalisation and --activation.
+void add_functions(OptionTable& table, ProblemOptions& options);
+
+/// Adds what is done to the columns of A's file: --target-column, --standardise, --csv-header.
+void add_columns(OptionTable& table, ProblemOptions& options);
 
 /// Adds --variables.
 void add_variables(OptionTable& table, ProblemOptions& options);

@@ -12,9 +12,8 @@ void RegressionHessian::assemble(const Point& base, Index /*iteration*/, Distrib
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),
           "RegressionHessian::assemble: h is unknowns × unknowns");
   h.set_zero();
-  const ScoreCurvature curvature = problem_.score_curvature(point);
-  add_weighted_grams({{gram_, curvature.diagonal}}, h);
-  add_rank_two_and_ridge(problem_, curvature, h);
+  add_weighted_grams({{gram_, problem_.curvature_diagonal(point, form_)}}, h);
+  add_rank_two_and_ridge(problem_, point, form_, h);
 }
 
 }  // namespace attnewton

@@ -5,14 +5,13 @@
 
 namespace attnewton {
 
-void add_rank_two_and_ridge(const RegressionProblem& problem, const ScoreCurvature& curvature,
+void add_rank_two_and_ridge(const RegressionProblem& problem, const RegressionPoint& point, HessianForm form,
                             DistributedMatrix& h) {
   h.add_to_diagonal(problem.options().ridge, h.rows());
   if (!problem.is_normalised()) return;
   const TimingScope timing("rank-2 part");
-  const PulledBack pulled =
-      pull_back(problem.comm(), problem.data().a, curvature.direction, curvature.mixed);
-  add_rank_two(curvature.kappa, pulled.first, pulled.second, h);
+  const RankTwoPart part = problem.rank_two_part(point, form);
+  add_rank_two(part.kappa, part.direction, part.mixed, h);
 }
 
 }  // namespace attnewton

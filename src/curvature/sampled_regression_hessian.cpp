@@ -7,10 +7,9 @@
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
+#include "attnewton/curvature/gram_assembly.hpp"
 #include "attnewton/curvature/weighted_gram.hpp"
 #include "attnewton/sketch/leverage_scores.hpp"
-
-#include "attnewton/curvature/gram_assembly.hpp"
 
 #include "regression_sums.hpp"
 
@@ -65,7 +64,9 @@ SampledRegressionHessian::Diagonal SampledRegressionHessian::diagonal_at(const R
                                                                          const Vector& entries) const {
   Diagonal diagonal{entries, {}, {}};
   if (!problem_.is_normalised()) return diagonal;
-  diagonal.scaling = scaling_direction(problem_.options().link, point.scores, point.link);
+  const LinkFunction& link = problem_.options().link;
+  diagonal.scaling =
+      scaling_direction(link, point.scores, evaluate_link(link, point.scores.array() - point.shift));
   const Vector sizes = entries.cwiseAbs().cwiseProduct(diagonal.scaling);
   const double square = problem_.comm().sum(sizes.dot(diagonal.scaling));
   const Vector sum = sum_over_ranks(problem_.comm(), problem_.data().a.transpose_times(sizes));
@@ -129,19 +130,19 @@ void SampledRegressionHessian::assemble(const Point& base, Index iteration, Dist
           "SampledRegressionHessian::assemble: h is unknowns × unknowns");
   h.set_zero();
   const RowMatrix& a = problem_.data().a;
-  const ScoreCurvature curvature = problem_.score_curvature(point);
+  const Vector by_scores = problem_.curvature_diagonal(point, HessianForm::exact);
   std::optional<RowSample> taken;
   Diagonal diagonal;
   if (sampled_rows_ < problem_.comm().sum(a.rows())) {
-    diagonal = diagonal_at(point, curvature.diagonal);
+    diagonal = diagonal_at(point, by_scores);
     taken = sample(diagonal, iteration, h.grid());
   }
   if (taken) {
     add_sample(diagonal, *taken, h);
   } else {
-    add_weighted_grams({{WeightedGram(a), curvature.diagonal}}, h);
+    add_weighted_grams({{WeightedGram(a), by_scores}}, h);
   }
-  add_rank_two_and_ridge(problem_, curvature, h);
+  add_rank_two_and_ridge(problem_, point, HessianForm::exact, h);
 }
 
 }  // namespace attnewton

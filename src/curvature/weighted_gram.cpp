@@ -3,72 +3,27 @@
 #include <algorithm>
 
 #include "attnewton/core/error.hpp"
-#include "attnewton/kernels/thin_product.hpp"
-#include "attnewton/linalg/blas.hpp"
 #include "attnewton/parallel/deterministic.hpp"
+
+#include "dense_gram.hpp"
 
 namespace attnewton {
 namespace {
 
 // Numbers in a panel, if it has more than one block row: 32 MiB.
 constexpr Index panel_entries = Index{1} << 22;
-// Rows of A that a product takes at once: what they hold of a block's columns stays in the cache.
-constexpr Index rows_at_once = 256;
 // Tasks that a panel is split into at least, if A has rows enough: each sums the rows of one group.
 constexpr Index fewest_tasks = 64;
 constexpr Index fewest_rows_of_group = 2048;
 // Entries of a column of A beyond which their rows are added up in several tasks.
 constexpr Index entries_a_task = 16384;
 // How far ahead rows of A are fetched into the cache, and how many of their numbers at most.
-constexpr Index entries_ahead = 4;
+constexpr Index entries_ahead = 12;
 constexpr Index most_fetched = 256;
 constexpr Index numbers_a_line = 8;
 
 Index blocks_of(Index total, Index block) {
   return (total + block - 1) / block;
-}
-
-// The lower triangle is made of blocks of so many rows and columns at most: low, so that little of the upper
-// triangle is computed (half a block's rows), and wide, which is what thin products are fastest at.
-Index block_height(Index columns) {
-  constexpr Index smallest = 16;
-  constexpr Index largest = 64;
-  return std::clamp(blocks_of(columns, 2 * smallest) * smallest, smallest, largest);
-}
-constexpr Index block_width = 512;
-
-// A block of the panel: its rows and columns in the Gram matrix.
-struct LowerBlock {
-  Range rows;
-  Range columns;
-};
-
-std::vector<LowerBlock> lower_blocks(Range rows, Index height) {
-  std::vector<LowerBlock> blocks;
-  for (Index row = rows.begin; row < rows.end; row += height) {
-    const Range block_rows{row, std::min(row + height, rows.end)};
-    for (Index column = 0; column < block_rows.end; column += block_width)
-      blocks.push_back({block_rows, {column, std::min(column + block_width, block_rows.end)}});
-  }
-  return blocks;
-}
-
-// C = Σ over `rows` of A of their weighted products, C being a block of the Gram matrix.
-void sum_block(const Matrix& a, const Vector& weights, Range rows, const LowerBlock& block, MatrixRef c) {
-  const Index height = block.rows.size();
-  const Index width = block.columns.size();
-  Matrix scaled(std::min(rows_at_once, rows.size()), height);
-  Matrix term(height, width);
-  c.setZero();
-  for (Index row = rows.begin; row < rows.end; row += rows_at_once) {
-    const Index count = std::min(rows_at_once, rows.end - row);
-    scaled.topRows(count) =
-        weights.segment(row, count).asDiagonal() * a.block(row, block.rows.begin, count, height);
-    thin_transpose_product({scaled.data(), count, height, height},
-                           {&a(row, block.columns.begin), count, width, a.cols()},
-                           {term.data(), height, width, width});
-    c += term;
-  }
 }
 
 }  // namespace
@@ -91,7 +46,7 @@ WeightedGram::WeightedGram(const RowMatrix& a) : a_(a) {
 }
 
 Index WeightedGram::panel_rows() const {
-  const Index height = block_height(a_.columns());
+  const Index height = gram_block_side(a_.columns());
   return std::max(height, panel_entries / a_.columns() / height * height);
 }
 
@@ -101,33 +56,25 @@ Matrix WeightedGram::panel(Range rows, const Vector& weights) const {
   return a_.is_sparse() ? sparse_panel(rows, weights) : dense_panel(rows, weights);
 }
 
-// Few blocks: groups of A's rows are summed side by side, then group after group.
+// Few blocks: groups of A's rows are summed side by side.
 Matrix WeightedGram::dense_panel(Range rows, const Vector& weights) const {
   const Matrix& a = a_.dense();
-  const std::vector<LowerBlock> blocks = lower_blocks(rows, block_height(a.cols()));
+  const std::vector<LowerBlock> blocks = lower_blocks(rows, a.cols());
   const auto block_count = static_cast<Index>(blocks.size());
   Matrix panel = Matrix::Zero(rows.size(), rows.end);
   if (a.rows() == 0 || block_count == 0) return panel;
   const Index wanted_groups =
       std::min(blocks_of(fewest_tasks, block_count), blocks_of(a.rows(), fewest_rows_of_group));
-  const Index rows_of_group = blocks_of(blocks_of(a.rows(), wanted_groups), rows_at_once) * rows_at_once;
-  const Index groups = blocks_of(a.rows(), rows_of_group);
-  Matrix others = Matrix::Zero((groups - 1) * rows.size(), rows.end);  // all groups' sums but the first's
+  const Index rows_of_group = blocks_of(a.rows(), wanted_groups);
 
-  for_each_task(groups * block_count, [&](Index task) {
-    const Index group = task / block_count;
-    const LowerBlock& block = blocks[static_cast<std::size_t>(task % block_count)];
-    const Range summed{group * rows_of_group, std::min(a.rows(), (group + 1) * rows_of_group)};
-    Matrix& sums = group == 0 ? panel : others;
-    const Index first = group == 0 ? 0 : (group - 1) * rows.size();
-    sum_block(a, weights, summed, block,
-              sums.block(first + block.rows.begin - rows.begin, block.columns.begin, block.rows.size(),
-                         block.columns.size()));
-  });
-  if (groups == 1) return panel;
-  for_each_task(rows.size(), [&](Index row) {
-    for (Index group = 1; group < groups; ++group)
-      panel.row(row) += others.row((group - 1) * rows.size() + row);
+  for_each_task(block_count, [&](Index i) {
+    const LowerBlock& block = blocks[static_cast<std::size_t>(i)];
+    const Matrix zero = Matrix::Zero(block.rows.size(), block.columns.size());
+    panel.block(block.rows.begin - rows.begin, block.columns.begin, zero.rows(), zero.cols()) =
+        deterministic_sum(blocks_of(a.rows(), rows_of_group), zero, [&](Index group) {
+          const Range summed{group * rows_of_group, std::min(a.rows(), (group + 1) * rows_of_group)};
+          return gram_block(a, weights, summed, block);
+        });
   });
   return panel;
 }

@@ -4,6 +4,7 @@
 #include "lane_exponential.hpp"
 #include "lane_hessian.hpp"
 #include "lane_products.hpp"
+#include "lane_rows.hpp"
 #include "lane_softmax.hpp"
 #include "lane_transpose.hpp"
 #include "lane_vector.hpp"
@@ -36,6 +37,8 @@ constexpr TileKernels<Real> make_table() {
   table.pack = pack<Real>;
   table.unpack = unpack<Real>;
   table.unpack_real = unpack_real<Real>;
+  table.scale_rows = scale_rows<Real>;
+  table.row_dots = row_dots<Real>;
   return table;
 }
 

@@ -24,10 +24,12 @@ std::unique_ptr<Point> evaluate(const RegressionProblem& problem, const Vector& 
 }
 
 // b̃ with r(z; b̃) = `wanted`: u − b̃, u − α b̃ or u/α − b̃.
-Vector target_of_residual(Normalisation normalisation, const RegressionPoint& point, const Vector& wanted) {
+Vector target_of_residual(const RegressionOptions& options, const RegressionPoint& point,
+                          const Vector& wanted) {
+  const Vector u = evaluate_link(options.link, point.scores.array() - point.shift).value;
   const double alpha = point.at.alpha;
-  if (normalisation == Normalisation::softmax) return point.link.value / alpha - wanted;
-  return (point.link.value - wanted) / alpha;  // without normalisation α is 1
+  if (options.normalisation == Normalisation::softmax) return u / alpha - wanted;
+  return (u - wanted) / alpha;  // without normalisation α is 1
 }
 
 // Bound of ‖c_moved − c‖ from the link's ranges between z and z_moved (MATHEMATICS §2, "In-context shift").
@@ -59,17 +61,16 @@ double residual_bound(const RegressionProblem& problem, const Vector& z, const V
 }
 
 ContextShift shift_between(const RegressionProblem& problem, const RegressionPoint& at,
-                           const RegressionPoint& moved) {
-  const Normalisation normalisation = problem.options().normalisation;
-  const bool divides = normalisation == Normalisation::rescaled;
+                           const RegressionPoint& moved, const Vector& moved_residual) {
+  const bool divides = problem.options().normalisation == Normalisation::rescaled;
   if (divides && at.at.alpha == 0)
     throw NumericalError(
         "in-context shift: the sum of the link over all rows is 0 at x, and it is divided by");
   ContextShift shift;
   shift.alpha = at.at.alpha;
-  shift.moved_target = target_of_residual(normalisation, at, moved.at.residual);
+  shift.moved_target = target_of_residual(problem.options(), at, moved_residual);
   std::array squares{(shift.moved_target - problem.data().target).squaredNorm(),
-                     (moved.at.residual - at.at.residual).squaredNorm(),
+                     (moved_residual - problem.residual(at)).squaredNorm(),
                      (moved.scores - at.scores).squaredNorm()};
   problem.comm().sum(std::span<double>(squares));
   const double factor = divides ? 1 / std::abs(at.at.alpha) : 1;
@@ -85,8 +86,9 @@ ContextShift shift_between(const RegressionProblem& problem, const RegressionPoi
 ContextShift shift_of_unknowns(const RegressionProblem& problem, const Vector& x, const Vector& moved) {
   const auto at = evaluate(problem, x, "at x");
   const auto there = evaluate(problem, moved, "at the moved x");
-  return shift_between(problem, static_cast<const RegressionPoint&>(*at),
-                       static_cast<const RegressionPoint&>(*there));
+  const auto& moved_point = static_cast<const RegressionPoint&>(*there);
+  return shift_between(problem, static_cast<const RegressionPoint&>(*at), moved_point,
+                       problem.residual(moved_point));
 }
 
 ContextShift shift_of_rows(const RegressionProblem& problem, const Vector& x, RowMatrix moved) {
@@ -100,8 +102,9 @@ ContextShift shift_of_rows(const RegressionProblem& problem, const Vector& x, Ro
                                   problem.options());
   const auto at = evaluate(problem, x, "at x");
   const auto there = evaluate(shifted, x, "with the moved A");
-  return shift_between(problem, static_cast<const RegressionPoint&>(*at),
-                       static_cast<const RegressionPoint&>(*there));
+  const auto& moved_point = static_cast<const RegressionPoint&>(*there);
+  return shift_between(problem, static_cast<const RegressionPoint&>(*at), moved_point,
+                       shifted.residual(moved_point));
 }
 
 }  // namespace attnewton

@@ -1,8 +1,12 @@
 #include "attnewton/problems/link.hpp"
 
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include <fmt/format.h>
+
+#include "attnewton/kernels/exp.hpp"
 
 namespace attnewton {
 namespace {
@@ -12,12 +16,9 @@ double term(double factor, double z, double exponent) {
   return factor == 0 ? 0 : factor * std::pow(z, exponent);
 }
 
+// Of the links without a vectorised exponential.
 Derivatives at(const LinkFunction& link, double z) {
   switch (link.kind) {
-    case Link::exp: {
-      const double e = std::exp(z);
-      return {e, e, e};
-    }
     case Link::cosh: {
       const double c = std::cosh(z);
       return {c, std::sinh(z), c};
@@ -26,18 +27,21 @@ Derivatives at(const LinkFunction& link, double z) {
       const double s = std::sinh(z);
       return {s, std::cosh(z), s};
     }
-    case Link::soft_residual: {
-      const double e = std::exp(z);
-      return {e + z, e + 1, e};
-    }
     case Link::power: {
       const double beta = link.exponent;
       return {std::pow(z, beta), term(beta, z, beta - 1), term(beta * (beta - 1), z, beta - 2)};
     }
-    case Link::identity:
-      break;
+    default:
+      return {z, 1, 0};
   }
-  return {z, 1, 0};
+}
+
+std::span<const double> span_of(const Eigen::Ref<const Vector>& v) {
+  return {v.data(), static_cast<std::size_t>(v.size())};
+}
+
+std::span<double> span_of(Vector& v) {
+  return {v.data(), static_cast<std::size_t>(v.size())};
 }
 
 bool is_integer(double number) {
@@ -71,8 +75,32 @@ std::string formula(const LinkFunction& link) {
   return fmt::format("{}(z)", to_string(link.kind));
 }
 
+void evaluate_link(const LinkFunction& link, const Eigen::Ref<const Vector>& z, LinkValues& values) {
+  const Index rows = z.size();
+  values.value.resize(rows);
+  values.slope.resize(rows);
+  values.curvature.resize(rows);
+  if (link.kind == Link::exp || link.kind == Link::soft_residual) {
+    exponential(span_of(z), span_of(values.curvature));
+    values.value = values.curvature;
+    values.slope = values.curvature;
+    if (link.kind == Link::exp) return;
+    values.value += z;
+    values.slope.array() += 1;
+    return;
+  }
+  for (Index i = 0; i < rows; ++i) {
+    const Derivatives derivatives = at(link, z[i]);
+    values.value[i] = derivatives.value;
+    values.slope[i] = derivatives.slope;
+    values.curvature[i] = derivatives.curvature;
+  }
+}
+
 LinkValues evaluate_link(const LinkFunction& link, const Vector& z) {
-  return evaluate_entrywise(z, [&](double entry) { return at(link, entry); });
+  LinkValues values;
+  evaluate_link(link, z, values);
+  return values;
 }
 
 Vector scaling_direction(const LinkFunction& link, const Vector& z, const LinkValues& values) {
@@ -91,7 +119,16 @@ Vector scaling_direction(const LinkFunction& link, const Vector& z, const LinkVa
   return z;
 }
 
-std::optional<Index> first_outside_domain(const Vector& z, const LinkValues& values, double largest) {
+std::optional<Index> first_outside_domain(const Eigen::Ref<const Vector>& z, const LinkValues& values,
+                                          double largest) {
+  constexpr double largest_number = std::numeric_limits<double>::max();
+  // Without a branch for each row; NaN is within nothing.
+  const auto is_within = [](const auto& v, double limit) {
+    return v.size() == 0 || v.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>() <= limit;
+  };
+  if (is_within(z, largest_number) && is_within(values.value, largest) && is_within(values.slope, largest) &&
+      is_within(values.curvature, largest))
+    return std::nullopt;
   for (Index i = 0; i < z.size(); ++i) {
     const bool inside = std::isfinite(z[i]) && std::abs(values.value[i]) <= largest &&
                         std::abs(values.slope[i]) <= largest && std::abs(values.curvature[i]) <= largest;

@@ -70,8 +70,10 @@ RegressionNorms regression_norms(const RegressionProblem& problem, double smalle
 }
 
 CurvatureBounds measured_curvature(const RegressionProblem& problem, const RegressionPoint& point) {
+  const RegressionOptions& options = problem.options();
+  const LinkValues link = evaluate_link(options.link, point.scores.array() - point.shift);
   const ScoreCurvature curvature =
-      curvature_by_scores(problem.options().normalisation, point.link, problem.data().target, point.at);
+      curvature_by_scores(options.normalisation, HessianForm::exact, {link, problem.data().target}, point.at);
   const ScoreSpectrum spectrum = extreme_score_curvature(problem.comm(), curvature);
   return {-spectrum.smallest, spectrum.largest};
 }

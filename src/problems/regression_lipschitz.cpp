@@ -110,7 +110,7 @@ double ball_constant(const RegressionProblem& problem, const RegressionNorms& no
                      const RegressionPoint& centre, double radius) {
   const double a = norms.spectral;
   if (is_softmax_of_exp(problem.options())) {
-    const Vector& c = centre.at.residual;
+    const Vector c = problem.residual(centre);
     const double most = problem.comm().max(c.size() > 0 ? c.maxCoeff() : -infinity);
     const double least = problem.comm().min(c.size() > 0 ? c.minCoeff() : infinity);
     const double moved = a * radius / std::sqrt(2.0);  // |c_i − c_j| ≤ √2 ‖f − f*‖ more, ‖J‖ ≤ ½

@@ -37,7 +37,7 @@ std::unique_ptr<Point> point_at(const Problem& problem, const Vector& theta, con
 ExtremeEigenvalues spectrum_at(const HessianModel& exact, const Point& point, DistributedMatrix& h,
                                const SpectrumOptions& options) {
   const TimingScope timing("spectrum");
-  exact.assemble(point, h);
+  exact.assemble(point, 0, h);
   return extreme_eigenvalues(h, lanczos_start(h.rows()), options);
 }
 

@@ -91,8 +91,8 @@ class ContractionRun {
 
 // θ − H̃⁻¹g; none where H̃ is not positive definite.
 std::optional<Vector> newton_step_from(const Problem& problem, const HessianModel& hessian,
-                                       const Point& point, DistributedMatrix& h) {
-  hessian.assemble(point, h);
+                                       const Point& point, Index step, DistributedMatrix& h) {
+  hessian.assemble(point, step, h);
   const auto factor = DistributedCholesky::factor(h, 0, 0);
   if (!factor) return std::nullopt;
   return point.theta() - factor->solve(problem.gradient(point));
@@ -126,7 +126,7 @@ Contraction measure_contraction(const Problem& problem, const HessianModel& hess
   for (Index step = 0; step < options.most_steps; ++step) {
     if (run.is_at_rounding())
       return run.finish(ContractionEnd::rounding, "the error came down to what is known of the solution");
-    const auto next = newton_step_from(problem, hessian, *point, approximate);
+    const auto next = newton_step_from(problem, hessian, *point, step, approximate);
     if (!next) {
       return run.finish(ContractionEnd::indefinite,
                         fmt::format("the {} Hessian is not positive definite after {} steps: an undamped "

@@ -8,14 +8,6 @@
 
 namespace attnewton {
 
-/// The Hessian itself, or its Gauss–Newton part, which leaves out the residual's own curvature.
-enum class HessianForm { exact, gauss_newton };
-
-/// As --hessian spells it: "exact" or "gauss-newton".
-inline const char* to_string(HessianForm form) {
-  return form == HessianForm::exact ? "exact" : "gauss-newton";
-}
-
 class HessianModel {
  public:
   virtual ~HessianModel() = default;

@@ -110,6 +110,14 @@ struct TileKernels {
   /// And back: a[i·stride + c] = in(c, i).
   void (*unpack)(Size vectors, Size rows, Size columns, const double* in, double* a, Size stride);
   void (*unpack_real)(Size vectors, Size rows, Size columns, const Real* in, Real* a, Size stride);
+
+  /// Columns of a row-major matrix into a panel of rows `width` apart: out(i, c) = factor_i · a[i·stride + c]
+  /// for c < columns ≤ width, 0 beyond. `factor` null: a copy.
+  void (*scale_rows)(Size rows, Size columns, const Real* factor, const Real* a, Size stride, Real* out,
+                     Size width);
+
+  /// z_i = Σ_c a[i·stride + c] · x_c for i < rows, c < columns; a row's sum does not depend on the others.
+  void (*row_dots)(Size rows, Size columns, const Real* a, Size stride, const Real* x, Real* z);
 };
 
 enum class InstructionSet;

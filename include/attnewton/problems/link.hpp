@@ -26,7 +26,11 @@ std::string formula(const LinkFunction& link);
 using LinkValues = EntrywiseValues;
 
 /// φ, φ′ and φ″ at z (MATHEMATICS §2, second table). Entries outside the domain come out NaN or infinite.
-/// Local, O(n) with one or two elementary functions an entry, on TBB's threads.
+/// Local, one thread, O(n) with one or two elementary functions an entry; `values` keeps its memory from one
+/// block of rows to the next of the same length.
+void evaluate_link(const LinkFunction& link, const Eigen::Ref<const Vector>& z, LinkValues& values);
+
+/// The same of a whole vector.
 LinkValues evaluate_link(const LinkFunction& link, const Vector& z);
 
 /// A change ψ of z that scales φ(z) by about one factor in all rows, φ′∘ψ ≈ φ, which a normalised residual
@@ -36,7 +40,8 @@ Vector scaling_direction(const LinkFunction& link, const Vector& z, const LinkVa
 
 /// The first row in which z, φ, φ′ or φ″ is not a number of at most `largest` in absolute value; none if all
 /// are. Local, O(n).
-std::optional<Index> first_outside_domain(const Vector& z, const LinkValues& values, double largest);
+std::optional<Index> first_outside_domain(const Eigen::Ref<const Vector>& z, const LinkValues& values,
+                                          double largest);
 
 /// Why z lies outside the domain, and how to mend it; for a row in which first_outside_domain() found it.
 std::string domain_message(const LinkFunction& link, double z, Index global_row);

@@ -32,6 +32,17 @@ inline const char* to_string(Precision precision) {
   return precision == Precision::mixed ? "mixed" : "double";
 }
 
+/// Which second derivatives a Hessian consists of.
+enum class HessianForm {
+  exact,         ///< all
+  gauss_newton,  ///< without those of the residual: JᵀJ and the regulariser, never negative
+};
+
+/// As --hessian spells it: "exact" or "gauss-newton".
+inline const char* to_string(HessianForm form) {
+  return form == HessianForm::exact ? "exact" : "gauss-newton";
+}
+
 /// A point θ that a problem was evaluated at. Problems derive from it to keep what their derivatives can use
 /// again.
 class Point {

@@ -14,7 +14,7 @@ using Kernels = TileKernels<double>;
 
 // Rows of A that are packed at once: a panel of them, and a strip of the other factor, fit the first-level
 // cache; all panels of a block and its sums the second-level one.
-constexpr Index rows_at_once = 128;
+constexpr Index rows_at_once = 64;
 constexpr Index largest_side = 192;
 constexpr Index numbers_a_line = 8;
 

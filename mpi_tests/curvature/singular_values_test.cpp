@@ -1,6 +1,8 @@
 // Extreme singular values of rows that are spread over ranks against dense ones.
 #include "attnewton/curvature/singular_values.hpp"
 
+#include "attnewton/curvature/gram_assembly.hpp"
+
 #include <gtest/gtest.h>
 
 #include "attnewton/random/stream.hpp"
@@ -62,7 +64,7 @@ TEST(SingularValues, WhatSquaringLosesCountsAsZero) {
   EXPECT_EQ(wide.smallest, 0) << "fewer rows than columns";
 }
 
-TEST(DistributedGram, IsTheWeightedGramMatrix) {
+TEST(GramAssembly, AddsTheWeightedGramMatrix) {
   const Matrix a = random_rows(60, 7);
   Vector weights = Vector::LinSpaced(60, -1, 2);
   const auto comm = Communicator::world();
@@ -70,7 +72,8 @@ TEST(DistributedGram, IsTheWeightedGramMatrix) {
   const RowMatrix share = share_of(a, Storage::dense);
   DistributedMatrix gram(std::make_shared<ProcessGrid>(comm), 7, 7, 2);
   gram.add_to_diagonal(1, 7);
-  add_weighted_gram(WeightedGram(share), weights.segment(rows.begin, rows.size()), gram);
+  const Vector local = weights.segment(rows.begin, rows.size());
+  add_weighted_grams({{WeightedGram(share), local}}, gram);
   const Matrix expected = a.transpose() * weights.asDiagonal() * a + Matrix(Matrix::Identity(7, 7));
   EXPECT_LE((gather_symmetric(gram) - expected).cwiseAbs().maxCoeff(), 1e-11);
 }

@@ -70,9 +70,10 @@ void GenerateCommand::add_sizes() {
       .goes_with(attention);
   table_.number("logit-scale", recipe.logit_scale, {.at_least = 0},
                 "Standard deviation of the logits, or of a regression's scores A x, at the planted point.");
-  table_.number("noise", recipe.noise, {.at_least = 0},
-                "Standard deviation of normal noise on the target's entries; but with attention "
-                "relative to their root mean square.");
+  table_.number(
+      "noise", recipe.noise, {.at_least = 0},
+      "Standard deviation of normal noise on the target's entries, relative to their root mean square; "
+      "with attention absolute.");
   table_.flag("causal", recipe.causal, "Query j of a sequence sees its keys up to j only.")
       .goes_with(attention);
   table_.seed("seed", recipe.seed,

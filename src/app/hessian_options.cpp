@@ -4,14 +4,16 @@
 
 namespace attnewton {
 
-void add_hessian_options(OptionTable& table, HessianOptions& options) {
-  table.choice<HessianKind>(
-      "hessian", options.kind,
-      {{"exact", HessianKind::exact},
-       {"gauss-newton", HessianKind::gauss_newton},
-       {"sampled", HessianKind::sampled}},
-      "The Hessian; its Gauss–Newton part, which is never indefinite; or, with --problem regression, the "
-      "Hessian summed over a random sample of rows, drawn anew each iteration.");
+void add_hessian_options(OptionTable& table, HessianOptions& options, const OptionScope& scope) {
+  table
+      .choice<HessianKind>(
+          "hessian", options.kind,
+          {{"exact", HessianKind::exact},
+           {"gauss-newton", HessianKind::gauss_newton},
+           {"sampled", HessianKind::sampled}},
+          "The Hessian; its Gauss–Newton part, which is never indefinite; or, with --problem regression, the "
+          "Hessian summed over a random sample of rows, drawn anew each iteration.")
+      .goes_with(scope);
   const OptionScope sampled{"--hessian sampled", [&options] { return options.kind == HessianKind::sampled; }};
   RowSamplingOptions& sampling = options.sampling;
   table

@@ -15,8 +15,9 @@ struct HessianOptions {
   RowSamplingOptions sampling;  ///< its seed is that of the command
 };
 
-/// Adds --hessian, --sampling and --sketch-rows. `options` must outlive the table's use.
-void add_hessian_options(OptionTable& table, HessianOptions& options);
+/// Adds --hessian, which `scope` goes for, --sampling and --sketch-rows. `options` must outlive the table's
+/// use.
+void add_hessian_options(OptionTable& table, HessianOptions& options, const OptionScope& scope = {});
 
 /// Throws UsageError if the problem has no such Hessian.
 void check_hessian_options(const HessianOptions& options, const ProblemOptions& problem);

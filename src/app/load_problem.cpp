@@ -1,8 +1,13 @@
+#include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
 
 #include "loaded_problem.hpp"
 
 namespace attnewton {
+
+RowMatrix LoadedProblem::read_moved_rows(const std::string& /*path*/) const {
+  throw UsageError("--shift-a goes with --problem regression alone");
+}
 
 std::unique_ptr<LoadedProblem> load_problem(const Communicator& comm, const ProblemOptions& options) {
   const TimingScope timing("load");

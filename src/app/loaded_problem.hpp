@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attnewton/curvature/hessian_model.hpp"
+#include "attnewton/linalg/row_matrix.hpp"
 #include "attnewton/report/result.hpp"
 
 #include "hessian_options.hpp"
@@ -50,6 +51,9 @@ class LoadedProblem {
 
   /// Writes the unknowns into `folder`, each in its own shape.
   virtual void write_solution(const std::string& folder, const Point& point) const = 0;
+
+  /// Rows to be moved to in place of A's, prepared as A was. Throws UsageError if the problem has no such A.
+  virtual RowMatrix read_moved_rows(const std::string& path) const;
 
   /// Reads a known solution. Throws DataError or IoError.
   virtual void load_reference(const ReferenceFiles& files) = 0;

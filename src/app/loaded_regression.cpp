@@ -14,8 +14,9 @@ namespace {
 
 class LoadedRegression : public LoadedProblem {
  public:
-  LoadedRegression(const Communicator& comm, RegressionInput input)
-      : rows_(input.rows),
+  LoadedRegression(const Communicator& comm, RegressionInput input, const ProblemOptions& options)
+      : options_(options),
+        rows_(input.rows),
         unknown_(std::move(input.standardisation)),
         problem_(comm, std::move(input.data), std::move(input.options)),
         entries_(comm.sum(problem_.data().a.entries())) {}
@@ -32,6 +33,11 @@ class LoadedRegression : public LoadedProblem {
   void write_solution(const std::string& folder, const Point& point) const override {
     unknown_.write(problem_.comm(), folder, point);
   }
+  RowMatrix read_moved_rows(const std::string& path) const override {
+    const Range rows{problem_.data().first_row, problem_.data().first_row + problem_.data().a.rows()};
+    return attnewton::read_moved_rows(problem_.comm(), {"the moved A", path}, options_,
+                                      {rows, unknown_.standardisation()});
+  }
   void load_reference(const ReferenceFiles& files) override { unknown_.load_reference(problem_, files); }
   std::optional<ReferenceReport> compare_with_reference(const Point& point) const override {
     return unknown_.compare(problem_.comm(), problem_.data().a, point);
@@ -40,6 +46,7 @@ class LoadedRegression : public LoadedProblem {
  private:
   bool is_sparse() const { return problem_.data().a.is_sparse(); }
 
+  ProblemOptions options_;
   Index rows_;
   VectorUnknown unknown_;
   RegressionProblem problem_;
@@ -87,7 +94,7 @@ std::string LoadedRegression::default_start() const {
 }  // namespace
 
 std::unique_ptr<LoadedProblem> load_regression(const Communicator& comm, const ProblemOptions& options) {
-  return std::make_unique<LoadedRegression>(comm, read_regression_share(comm, options));
+  return std::make_unique<LoadedRegression>(comm, read_regression_share(comm, options), options);
 }
 
 }  // namespace attnewton

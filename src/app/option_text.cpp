@@ -84,7 +84,7 @@ std::optional<std::string> nearest_name(std::string_view word, const std::vector
   Index least = std::max<Index>(2, static_cast<Index>(word.size()) / 3) + 1;
   for (const std::string& name : names) {
     // A beginning of a name is what someone types who hopes that names are guessed.
-    const bool is_prefix = word.size() >= 3 && name.starts_with(word);
+    const bool is_prefix = word.size() >= 3 && name.size() > word.size() && name.starts_with(word);
     const Index distance = is_prefix ? 1 : edit_distance(word, name);
     if (distance < least && distance < static_cast<Index>(name.size())) {
       least = distance;

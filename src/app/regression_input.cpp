@@ -135,6 +135,26 @@ PreparedRows read_rows(const Communicator& comm, const MatrixName& a, const Prob
   return prepared;
 }
 
+RowMatrix read_moved_rows(const Communicator& comm, const MatrixName& moved, const ProblemOptions& options,
+                          const Preparation& preparation) {
+  MatrixFileShare share = read_matrix_file_share(comm, moved.path, options.csv_header);
+  check_can_be_prepared(moved, options, share);
+  if (!options.target_column.empty()) take_target(moved, options, share);
+  const std::optional<Standardisation>& standardisation = preparation.standardisation;
+  agree_on_errors(comm, [&] {
+    const Range rows = preparation.rows;
+    if (share.first_row != rows.begin || share.local_rows() != rows.size())
+      throw DataError(fmt::format("{}: it must have the rows of A, but {} begin at {} where A has {} from {}",
+                                  moved.path, share.local_rows(), share.first_row, rows.size(), rows.begin));
+    if (standardisation && share.columns() != standardisation->mean.size())
+      throw DataError(fmt::format("{}: it has {} columns besides the target, A has {}", moved.path,
+                                  share.columns(), standardisation->mean.size()));
+  });
+  if (standardisation) apply(*standardisation, std::get<Matrix>(share.rows));
+  if (options.append_ones) std::visit([](auto& rows) { append_ones(rows); }, share.rows);
+  return std::visit([](auto& rows) { return RowMatrix(std::move(rows)); }, share.rows);
+}
+
 RegressionInput read_regression_share(const Communicator& comm, const ProblemOptions& options) {
   const MatrixName a{"A", options.a};
   PreparedRows prepared = read_rows(comm, a, options);

@@ -49,6 +49,18 @@ struct RegressionInput {
 /// naming the files and what differs.
 RegressionInput read_regression_share(const Communicator& comm, const ProblemOptions& options);
 
+/// How A was read and prepared.
+struct Preparation {
+  Range rows;  ///< local
+  const std::optional<Standardisation>& standardisation;
+};
+
+/// The same rows of another matrix, with the target column taken out, the columns scaled and ones appended as
+/// they were for A. Collective on `comm`. Throws as read_rows(), and DataError if the file does not have A's
+/// rows.
+RowMatrix read_moved_rows(const Communicator& comm, const MatrixName& moved, const ProblemOptions& options,
+                          const Preparation& preparation);
+
 /// Writes standardisation.npy into `folder`: a row of means, a row of deviations. Local. Throws IoError.
 void write_standardisation(const std::string& folder, const Standardisation& standardisation);
 

@@ -22,6 +22,8 @@ class VectorUnknown {
   explicit VectorUnknown(std::optional<Standardisation> standardisation)
       : standardisation_(std::move(standardisation)) {}
 
+  const std::optional<Standardisation>& standardisation() const { return standardisation_; }
+
   /// θ of the start: zero; random, normal such that the scores have a standard deviation of about 1; or the
   /// d numbers of an .npy file. Throws UsageError for another rule, DataError for a file that does not fit,
   /// IoError.

@@ -57,4 +57,10 @@ Standardisation standardise(const Communicator& comm, Matrix& a) {
   return result;
 }
 
+void apply(const Standardisation& standardisation, Matrix& a) {
+  const Eigen::RowVectorXd mean = standardisation.mean.transpose();
+  const Eigen::RowVectorXd deviation = standardisation.deviation.transpose();
+  a = ((a.rowwise() - mean).array().rowwise() / deviation.array()).matrix();
+}
+
 }  // namespace attnewton

@@ -16,4 +16,8 @@ struct Standardisation {
 /// `comm`, the same number of columns on every rank; two passes over A and two reductions of d numbers.
 Standardisation standardise(const Communicator& comm, Matrix& a);
 
+/// Does to the columns of another matrix what was done to A's; constant ones lose their mean. Local,
+/// O(entries).
+void apply(const Standardisation& standardisation, Matrix& a);
+
 }  // namespace attnewton

@@ -1,10 +1,9 @@
 // Extreme singular values of rows that are spread over ranks against dense ones.
 #include "attnewton/curvature/singular_values.hpp"
 
-#include "attnewton/curvature/gram_assembly.hpp"
-
 #include <gtest/gtest.h>
 
+#include "attnewton/curvature/gram_assembly.hpp"
 #include "attnewton/random/stream.hpp"
 
 #include "support/dense_spectrum.hpp"

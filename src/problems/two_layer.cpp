@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "attnewton/core/error.hpp"
+#include "attnewton/linalg/finite_check.hpp"
 #include "attnewton/linalg/matrix_vector.hpp"
 #include "attnewton/parallel/agreement.hpp"
 #include "attnewton/problems/evaluation.hpp"
-#include "attnewton/linalg/finite_check.hpp"
 #include "attnewton/problems/input_checks.hpp"
 
 namespace attnewton {

@@ -21,14 +21,14 @@ class MatrixFile : public SharedText {
  protected:
   // Collective: a file `name` with this text in the shared folder.
   std::string put_as(const std::string& name, const std::string& text) const {
-    const std::string path = folder().file(name);
+    std::string path = folder().file(name);
     comm().barrier();
     if (comm().is_root()) put_file(path, text);
     comm().barrier();
     return path;
   }
   std::string put_npy(const std::string& name, const Matrix& matrix) const {
-    const std::string path = folder().file(name);
+    std::string path = folder().file(name);
     comm().barrier();
     if (comm().is_root()) write_npy(path, matrix);
     comm().barrier();

@@ -88,6 +88,22 @@ TEST(Blas, WideSumsAreAddedBlockByBlock) {
   EXPECT_LE((c - expected).cwiseAbs().maxCoeff(), 1e-13);
 }
 
+TEST(Blas, SymmetricProductsFillTheirTriangleAlone) {
+  const Matrix a = Matrix::Random(30, 7);
+  for (const Triangle triangle : {Triangle::lower, Triangle::upper}) {
+    Matrix c = Matrix::Constant(9, 8, 5);
+    symmetric_product(triangle, a.middleCols(1, 5), c.block(2, 1, 5, 5));
+    const Matrix expected = a.middleCols(1, 5).transpose() * a.middleCols(1, 5);
+    for (Index i = 0; i < 5; ++i) {
+      for (Index j = 0; j < 5; ++j) {
+        const bool is_made = triangle == Triangle::lower ? j <= i : j >= i;
+        EXPECT_NEAR(c(2 + i, 1 + j), is_made ? expected(i, j) : 5, 1e-13);
+      }
+    }
+    EXPECT_EQ(c.row(7), Matrix::Constant(9, 8, 5).row(7));
+  }
+}
+
 TEST(Blas, RowsOfAProduct) {
   const Matrix a = filled(1100, 5, 0.2);
   const Matrix b = filled(5, 3, 0.9);

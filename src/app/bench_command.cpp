@@ -87,6 +87,10 @@ ExitCode BenchCommand::run(const Communicator& comm, const std::string& command_
     bench.measure_case(point);
     write_so_far();  // what was measured stays, whatever comes
   }
+  for (const RegressionCase& point : regression_grid_of(options_)) {
+    bench.measure_case(point);
+    write_so_far();
+  }
   bench.finish();
   write_so_far();
   return ExitCode::success;

@@ -13,10 +13,13 @@ template <class Enum>
 using Named = std::vector<std::pair<std::string, Enum>>;
 
 const Named<BenchKernel>& kernel_words() {
-  static const Named<BenchKernel> words = {
-      {"gradient", BenchKernel::gradient}, {"hessian-vector", BenchKernel::hessian_vector},
-      {"assembly", BenchKernel::assembly}, {"exp", BenchKernel::exp},
-      {"dgemm", BenchKernel::dgemm},       {"all", BenchKernel::all}};
+  static const Named<BenchKernel> words = {{"gradient", BenchKernel::gradient},
+                                           {"hessian-vector", BenchKernel::hessian_vector},
+                                           {"assembly", BenchKernel::assembly},
+                                           {"exp", BenchKernel::exp},
+                                           {"dgemm", BenchKernel::dgemm},
+                                           {"regression", BenchKernel::regression},
+                                           {"all", BenchKernel::all}};
   return words;
 }
 
@@ -52,7 +55,11 @@ void add_grid(OptionTable& table, BenchOptions& options) {
   table.choices<BenchKernel>(
       "kernel", options.kernels, kernel_words(),
       "gradient: loss and gradient at a point; hessian-vector: one product; assembly: the Hessian into "
-      "block-cyclic storage; exp and dgemm: the machine's own speed, on all ranks and threads at once.");
+      "block-cyclic storage; exp and dgemm: the machine's own speed, on all ranks and threads at once; all: "
+      "these "
+      "five. regression: a Newton iteration of a dense softmax regression with n rows of d columns, and the "
+      "dsyrk "
+      "of the same rows.");
   table.integers("n", options.rows, {.at_least = 1, .at_most = most_rows}, "Query and key rows n.");
   table.integers("d", options.widths, {.at_least = 1, .at_most = most_columns}, "Width d of the inputs.");
   table.integers("sequence", options.sequences, {.at_least = 0},
@@ -106,8 +113,17 @@ void check_bench_options(const OptionTable& table, const BenchOptions& options) 
 }
 
 bool is_asked_for(const BenchOptions& options, BenchKernel kernel) {
-  return std::any_of(options.kernels.begin(), options.kernels.end(),
-                     [kernel](BenchKernel asked) { return asked == kernel || asked == BenchKernel::all; });
+  return std::any_of(options.kernels.begin(), options.kernels.end(), [kernel](BenchKernel asked) {
+    return asked == kernel || (asked == BenchKernel::all && kernel != BenchKernel::regression);
+  });
+}
+
+std::vector<RegressionCase> regression_grid_of(const BenchOptions& options) {
+  std::vector<RegressionCase> grid;
+  for (const Index rows : options.rows) {
+    for (const Index width : options.widths) grid.push_back({rows, width, options.seed});
+  }
+  return grid;
 }
 
 std::vector<AttentionCase> grid_of(const BenchOptions& options) {

@@ -133,6 +133,32 @@ void BenchRun::measure_case(const AttentionCase& point) {
   }
 }
 
+void BenchRun::measure_case(const RegressionCase& point) {
+  if (!is_asked_for(options_, BenchKernel::regression)) return;
+  const Index bytes = memory_bytes_of(point, comm_.size());
+  check_memory(comm_, bytes + dgemm_memory_bytes(options_.dgemm_side));
+  try {
+    reset_peak_memory();
+    const RegressionBench bench(comm_, point);
+    for (const RegressionKernel kernel : {RegressionKernel::dsyrk, RegressionKernel::iteration}) {
+      KernelRow row;
+      row.kernel = kernel == RegressionKernel::dsyrk ? "dsyrk" : "regression";
+      row.precision = to_string(Precision::full);
+      row.n = point.rows;
+      row.d = point.width;
+      row.count = operations_of(kernel, point);
+      row.repetitions = bench.measure(kernel, options_.repetitions);
+      row.peak_memory_bytes = comm_.max(peak_memory_bytes());
+      machine_.add_dgemm(measure_dgemm(comm_, options_.dgemm_side, one_look));
+      add_row(std::move(row));
+    }
+  } catch (const std::bad_alloc&) {
+    throw_out_of_memory(bytes);
+  }
+  const double ratio = rows_.back().repetitions.median() / rows_[rows_.size() - 2].repetitions.median();
+  say(fmt::format("A regression's iteration takes {:.2f} times the dsyrk that it contains.", ratio));
+}
+
 void BenchRun::finish() {
   machine_.add_dgemm(measure_dgemm(comm_, options_.dgemm_side, options_.repetitions));
   say("");

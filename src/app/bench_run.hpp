@@ -17,6 +17,8 @@ class BenchRun {
   void measure_machine();
   /// The attention kernels that are asked for, at one point of the grid.
   void measure_case(const AttentionCase& point);
+  /// A regression's iteration and its dsyrk, if they are asked for.
+  void measure_case(const RegressionCase& point);
   /// Measures dgemm once more and warns if its speed is not what it was at the start.
   void finish();
 

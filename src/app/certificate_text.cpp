@@ -82,12 +82,19 @@ std::string contraction_text(const Contraction& run, const CertificateSetting& s
       ":\n                           2-norm factor                      H-norm factor\n"
       "step  ‖e‖₂       ‖e‖_H      measured   predicted  papers'    measured   predicted\n";
   bool has_unmeasured = false;
+  bool has_no_prediction = false;
   for (const ContractionStep& step : run.steps) {
     text += step_text(step);
     has_unmeasured = has_unmeasured || !step.is_measured;
+    has_no_prediction = has_no_prediction || (step.step > 0 && std::isinf(step.predicted.h_norm));
   }
   if (has_unmeasured)
     text += fmt::format("* near what is known of θ*, {:.1e}: tells nothing\n", run.solution_uncertainty);
+  if (has_no_prediction)
+    text +=
+        "infinite: M‖e‖ ≥ l or ε₀ ≥ 1, where the theory says nothing; near enough to θ* the H-norm factor is "
+        "ε₀/(1 − "
+        "ε₀)\n";
   return text + fmt::format("Ended: {}.\n", run.reason);
 }
 

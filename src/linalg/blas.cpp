@@ -13,6 +13,10 @@ extern "C" void dgemm_(const char* transa, const char* transb, const int* m, con
                        const double* beta, double* c, const int* ldc);
 
 // NOLINTNEXTLINE(readability-identifier-naming): Fortran's name
+extern "C" void dsyrk_(const char* uplo, const char* trans, const int* n, const int* k, const double* alpha,
+                       const double* a, const int* lda, const double* beta, double* c, const int* ldc);
+
+// NOLINTNEXTLINE(readability-identifier-naming): Fortran's name
 extern "C" void dtrsm_(const char* side, const char* uplo, const char* trans, const char* diag, const int* m,
                        const int* n, const double* alpha, const double* a, const int* lda, double* b,
                        const int* ldb);
@@ -71,6 +75,19 @@ void gemm(Transpose transpose_a, Transpose transpose_b, double alpha, const Cons
   const int ld_b = leading_dimension(b);
   const int ld_c = leading_dimension(c);
   dgemm_(&flag_b, &flag_a, &m, &n, &k, &alpha, b.data(), &ld_b, a.data(), &ld_a, &beta, c.data(), &ld_c);
+}
+
+void symmetric_product(Triangle triangle, const ConstMatrixRef& a, MatrixRef c) {
+  require(c.rows() == a.cols() && c.cols() == a.cols(), "symmetric_product: C is as wide as A");
+  // BLAS sees the transposes: its other triangle, and A times its transpose.
+  const char uplo = triangle == Triangle::lower ? 'U' : 'L';
+  const int width = blas_int(a.cols());
+  const int rows = blas_int(a.rows());
+  const int stride_a = leading_dimension(a);
+  const int stride_c = leading_dimension(c);
+  constexpr double one = 1;
+  constexpr double zero = 0;
+  dsyrk_(&uplo, "N", &width, &rows, &one, a.data(), &stride_a, &zero, c.data(), &stride_c);
 }
 
 void multiply_rows(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c) {

@@ -46,6 +46,13 @@ Matrix transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b);
 /// Local, 2npq flops; the same bits for any number of threads.
 void add_transpose_product(const ConstMatrixRef& a, const ConstMatrixRef& b, MatrixRef c);
 
+/// The triangle of a symmetric matrix that is made; the other one is left as it is.
+enum class Triangle : char { lower = 'L', upper = 'U' };
+
+/// A triangle of C = AᵀA (d × d) of A (n × d) by dsyrk. Local, n d (d + 1) flops, callable inside a TBB task.
+/// Throws InternalError if the shapes do not fit.
+void symmetric_product(Triangle triangle, const ConstMatrixRef& a, MatrixRef c);
+
 /// B = L⁻¹ B of lower triangular L (p × p) and B (p × q) by dtrsm. Local, p²q flops, callable inside a TBB
 /// task.
 void solve_lower(const Matrix& lower, MatrixRef b);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Solves regressions on one vector with attnewton and with SciPy, from the same start, and compares the optima.
 
-    python3 benchmarks/scipy_regression.py DATA_DIR [--ranks 2] [--out scipy-regression.json]
+    python3 benchmarks/scipy_regression.py DATA_DIR [--files gas usps] [--ranks 2] [--out scipy-regression.json]
 
 DATA_DIR holds gas.npy, protein.npy, keggundirected.npy (last column a target, left out here) and usps.npy. For each file and
 normalisation `attnewton generate` plants a target in the standardised columns, attnewton solves it, and SciPy minimises the same
@@ -116,6 +116,7 @@ def case(data, name, normalisation, options, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("--files", nargs="+", choices=list(files), default=list(files))
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--ridge", type=float, default=1e-6)
     parser.add_argument("--noise", type=float, default=0.1)
@@ -126,7 +127,7 @@ def main():
     print(head + " " * 14 + "relative distance to it (seconds): L-BFGS-B, trust-ncg, trust-ncg beside")
     cases = []
     worst = 0
-    for name in files:
+    for name in options.files:
         for normalisation in ["softmax", "rescaled"]:
             with tempfile.TemporaryDirectory() as folder:
                 row = case(options.data, name, normalisation, options, pathlib.Path(folder))

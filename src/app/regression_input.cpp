@@ -34,7 +34,7 @@ Index column_named(const std::string& word, const MatrixFileShare& share, const 
 
 // Takes a column out.
 Vector take_column(Matrix& rows, Index column) {
-  const Vector taken = rows.col(column);
+  Vector taken = rows.col(column);
   Matrix rest(rows.rows(), rows.cols() - 1);
   rest << rows.leftCols(column), rows.rightCols(rows.cols() - column - 1);
   rows = std::move(rest);
@@ -111,7 +111,7 @@ Vector read_weights(const Communicator& comm, const MatrixName& a, const Problem
   if (options.weights.empty()) return {};
   if (const auto weight = parse_number(options.weights))
     return *weight > 0 ? Vector(Vector::Constant(rows.size(), *weight)) : Vector();
-  const Vector weights = read_column_share(comm, options.weights, rows, "w", a.described());
+  Vector weights = read_column_share(comm, options.weights, rows, "w", a.described());
   agree_on_errors(comm, [&] {
     for (Index i = 0; i < weights.size(); ++i) {
       if (weights[i] < 0)

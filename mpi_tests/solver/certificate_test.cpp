@@ -180,7 +180,7 @@ TEST(Certificate, OptionsThatMakeNoSenseAreRefused) {
   const Vector x = Vector::Zero(4);
   EXPECT_THROW(certify(problem, exact, exact, x, x, {.wanted_l = -1}), UsageError);
   EXPECT_THROW(certify(problem, exact, exact, x, x, {.epsilon = 1}), UsageError);
-  EXPECT_THROW(certify(problem, exact, exact, x, x, {.contraction = {.distortion = 1}}), UsageError);
+  EXPECT_THROW(certify(problem, exact, exact, x, x, {.contraction = {.distortion = -1}}), UsageError);
   EXPECT_THROW(certify(problem, exact, exact, Vector::Constant(4, INFINITY), x, {}), NumericalError);
 }
 

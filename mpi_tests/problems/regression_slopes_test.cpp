@@ -1,6 +1,7 @@
 // Derivatives of regressions at points whose evaluation began at another one: what came with the pass over A
 // must be what a pass of its own would give.
 #include <cmath>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -105,6 +106,23 @@ TEST(RegressionSlopes, AreFiniteWhereTheLinksSquareOverflows) {
     EXPECT_LE((cosh.gradient(*point) - expected).norm(), 1e-10 * expected.norm());
     const Vector product = exp.hessian_vector(*expected_point, v);
     EXPECT_LE((cosh.hessian_vector(*point, v) - product).norm(), 1e-10 * product.norm());
+  }
+}
+
+// λ′²uv, and with it a term of the gradient, vanishes where λ′ is the one of large z, and overflows the other
+// way round.
+TEST(RegressionSlopes, AreNotTakenAtTheScaleOfAPointFarAway) {
+  const Planted solution = planted({Link::cosh}, Normalisation::softmax, 500);
+  const Vector near = positive_point(6, 66);
+  const Vector far = 600 * Vector::Unit(6, 0) + near;
+  for (const auto& [before, x] : {std::pair{far, near}, std::pair{near, far}}) {
+    const RegressionProblem problem =
+        regression_problem(Communicator::world(), solution.whole, Storage::dense);
+    const Vector expected = problem.gradient(*problem.evaluate(x));
+    problem.gradient(*problem.evaluate(before));
+    const auto point = problem.evaluate(x);
+    EXPECT_FALSE(has_slopes(*point));
+    EXPECT_LE((problem.gradient(*point) - expected).norm(), 1e-12 * expected.norm());
   }
 }
 

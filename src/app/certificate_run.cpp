@@ -24,6 +24,13 @@ constexpr Index most_iterations = 500;
 // Draws of a random Hessian whose distortion is looked at: steps differ, the worst of some bounds most.
 constexpr Index draws = 8;
 
+// Of a file, also where it is called as a rule for starts is.
+Vector read_point(const LoadedProblem& loaded, const std::string& path) {
+  StartOptions point{{path}, 1};
+  if (point.files().empty()) point.words = {"./" + path};
+  return loaded.start(point);
+}
+
 struct Solution {
   Vector theta;
   SolveStatus status = SolveStatus::converged;
@@ -34,7 +41,7 @@ Solution find_solution(const LoadedProblem& loaded, const CertificateRunOptions&
                        const Vector& start) {
   Solution solution;
   if (!options.solution.empty()) {
-    solution.theta = loaded.start({{options.solution}, 1});
+    solution.theta = read_point(loaded, options.solution);
     return solution;
   }
   const auto exact = loaded.hessian({});
@@ -78,7 +85,7 @@ void print_shifts(const LoadedProblem& loaded, const CertificateRunOptions& opti
   const auto* problem = dynamic_cast<const RegressionProblem*>(&loaded.problem());
   if (problem == nullptr) return;
   if (!options.shift_x.empty()) {
-    const Vector moved = loaded.start({{options.shift_x}, 1});
+    const Vector moved = read_point(loaded, options.shift_x);
     print(problem->comm(), shift_text("x", options.shift_x, shift_of_unknowns(*problem, start, moved)));
   }
   if (!options.shift_a.empty()) {

@@ -19,9 +19,11 @@
 namespace attnewton {
 namespace {
 
-// Numbers of the two matrices, shared out over ranks, twice while they are made.
-void check_sizes(const Communicator& comm, double numbers) {
-  check_memory(comm, static_cast<Index>(std::min(4e18, 2 * sizeof(double) * numbers / comm.size())));
+// Numbers of the matrices that are shared out over ranks, twice while they are made, and of those that every
+// rank holds whole.
+void check_sizes(const Communicator& comm, double shared, double whole) {
+  check_memory(comm,
+               static_cast<Index>(std::min(4e18, sizeof(double) * (2 * shared / comm.size() + whole))));
 }
 
 std::string solve_ini(const GenerateOptions& options, const std::string& function) {
@@ -71,7 +73,8 @@ Matrix whole_from_columns(const Communicator& comm, const Matrix& local, Range c
 void generate_two_layer_files(const Communicator& comm, const GenerateOptions& options) {
   const AttentionRecipe& sizes = options.attention;
   check_sizes(comm,
-              static_cast<double>(sizes.rows) * static_cast<double>(sizes.width + 2 * sizes.output_width));
+              static_cast<double>(sizes.rows) * static_cast<double>(sizes.width + sizes.output_width),
+              static_cast<double>(sizes.rows) * static_cast<double>(sizes.output_width));
   const PlantedTwoLayer planted = generate_two_layer(comm, {.rows = sizes.rows,
                                                             .width = sizes.width,
                                                             .outputs = sizes.output_width,
@@ -101,7 +104,8 @@ void generate_two_layer_files(const Communicator& comm, const GenerateOptions& o
 void generate_multi_softmax_files(const Communicator& comm, const GenerateOptions& options) {
   const AttentionRecipe& sizes = options.attention;
   const Index keys = options.keys > 0 ? options.keys : sizes.rows;
-  check_sizes(comm, static_cast<double>(sizes.rows) * static_cast<double>(keys));
+  check_sizes(comm, static_cast<double>(sizes.rows) * static_cast<double>(keys + sizes.width),
+              2 * static_cast<double>(keys) * static_cast<double>(sizes.width));
   const PlantedMultiSoftmax planted =
       generate_multi_softmax(comm, {.rows = sizes.rows,
                                     .keys = keys,

@@ -21,6 +21,10 @@ namespace {
 // itself, must be a number with all its digits.
 constexpr double largest_shift_error = 100;
 
+// By what factor 1/α may differ from that of a point nearby: products of two terms at its α must neither
+// overflow nor vanish.
+constexpr double largest_scale_error = 1e100;
+
 // What the change of α and p may add to a gradient, as a multiple of its norm or a share of a term of it
 // before any cancels: beyond both it has lost digits that a sum at the point's own α and p keeps.
 constexpr double largest_loss = 1000;
@@ -29,6 +33,11 @@ constexpr double smallest_share_of_term = 1e-3;
 bool has_its_digits(const SlopeSums& sums) {
   return sums.correction <= largest_loss * sums.gradient.norm() ||
          sums.correction <= smallest_share_of_term * sums.term;
+}
+
+bool is_near(const ResidualScale& scale, const ResidualScale& nearby) {
+  const double ratio = std::abs(scale.link / nearby.link);
+  return ratio <= largest_scale_error && ratio >= 1 / largest_scale_error;
 }
 
 void check_local(const RegressionData& data, const RegressionOptions& options) {
@@ -149,9 +158,10 @@ std::unique_ptr<Point> RegressionProblem::evaluate(const Vector& theta) const {
   if (!objective.is_finite()) return outside(theta, overflow_message("A x"));
 
   auto point = std::make_unique<RegressionPoint>(theta, objective);
-  if (pass) {
+  if (pass && is_near(at.scale, nearby_->scale)) {
     point->slopes = slopes_from(std::move(pass->slopes), *nearby_, at.scale);
-    if (!has_its_digits(point->slopes->sums)) point->slopes.reset();
+    // All ranks must agree, although they may round unlike: what is not kept is made together.
+    if (comm_.min(Index{has_its_digits(point->slopes->sums) ? 1 : 0}) == 0) point->slopes.reset();
   }
   point->scores = std::move(z);
   point->shift = shift;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 
+#include "attnewton/core/error.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
 namespace attnewton {
@@ -41,6 +42,8 @@ Standardisation standardise(const Communicator& comm, Matrix& a) {
     return (rows.rowwise() - mean).array().square().colwise().sum().matrix().transpose();
   });
   result.deviation = (squares / n).cwiseSqrt();
+  if (!result.deviation.allFinite())
+    throw DataError("the mean or the square of a column's deviations overflows: scale the columns down");
 
   const double rounding = roundings_of_mean * std::numeric_limits<double>::epsilon();
   Eigen::RowVectorXd factor(a.cols());

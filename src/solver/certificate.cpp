@@ -23,7 +23,7 @@ void check_options(const CertificateOptions& options) {
   if (!(options.epsilon > 0 && options.epsilon < 1))
     throw UsageError(fmt::format("epsilon must lie between 0 and 1, not be {}", options.epsilon));
   const double distortion = options.contraction.distortion;
-  if (!(distortion >= 0))
+  if (!(distortion >= 0))  // from 1 on, and where it is not defined, the predictions are infinite
     throw UsageError(fmt::format("the distortion must be at least 0, not {}", distortion));
 }
 

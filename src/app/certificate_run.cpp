@@ -100,6 +100,7 @@ void print_shifts(const LoadedProblem& loaded, const CertificateRunOptions& opti
 ExitCode run_certificate(const LoadedProblem& loaded, const CertificateRunOptions& options,
                          const Vector& start) {
   const Problem& problem = loaded.problem();
+  print_shifts(loaded, options, start);
   const Solution solution = find_solution(loaded, options, start);
   const bool found = solution.status == SolveStatus::converged;
   if (!found) warn(problem.comm(), "the minimiser was not found to the end: " + solution.reason);
@@ -113,7 +114,6 @@ ExitCode run_certificate(const LoadedProblem& loaded, const CertificateRunOption
   const Certificate certificate = certify(problem, *exact, *approximate, start, solution.theta, limits);
   print(problem.comm(), certificate_text(certificate, {loaded.description(), approximate->name(), limits,
                                                        distortion, options.solution}));
-  print_shifts(loaded, options, start);
   return found ? ExitCode::success : ExitCode::not_converged;
 }
 

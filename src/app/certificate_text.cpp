@@ -29,26 +29,32 @@ std::string spectrum_text(const char* where, const ExtremeEigenvalues& spectrum)
                      how);
 }
 
-std::string goodness_text(const char* name, const std::optional<Goodness>& good) {
+std::string goodness_text(const char* name, const std::optional<Goodness>& good, double l) {
   if (!good) return {};
-  return fmt::format("  {:<12} M = {:<12} M‖θ₀ − θ*‖ = {:<12} {} (good within {} of θ*)\n", name,
+  const double log_radius = std::log(0.1 * l) - good->log_lipschitz;
+  const std::string radius = !(l > 0) ? std::string("there is no l > 0")
+                             : std::isinf(log_radius)
+                                 ? std::string("good from anywhere")
+                                 : "good within " + exponential_text(log_radius) + " of θ*";
+  return fmt::format("  {:<12} M = {:<12} M‖θ₀ − θ*‖ = {:<12} {} ({})\n", name,
                      exponential_text(good->log_lipschitz), exponential_text(good->log_product),
-                     good->is_good ? "good: at most 0.1 l" : "NOT good: more than 0.1 l",
-                     number(good->good_radius));
+                     good->is_good ? "good: at most 0.1 l" : "NOT good", radius);
 }
 
 std::string bounds_text(const char* name, const CurvatureBounds& bounds, const WeightThresholds& weights) {
+  if (std::isinf(bounds.high))
+    return fmt::format("  {:<24}overflows: the norms of A and b are too large for it\n", name);
   return fmt::format(
-      "  {:<24}−{:.4g} I ⪯ Bz ⪯ {:.4g} I: H ⪰ l I from w² = {}, (1 ± ε) substitute from w² = {}\n", name,
-      bounds.low, bounds.high, number(weights.convexity), number(weights.substitute));
+      "  {:<24}{:.4g} I ⪯ Bz ⪯ {:.4g} I: H ⪰ l I from w² = {}, (1 ± ε) substitute from w² = {}\n", name,
+      0 - bounds.low, bounds.high, number(weights.convexity), number(weights.substitute));
 }
 
 std::string regression_text(const RegressionCertificate& regression, const CertificateOptions& options) {
   std::string text = fmt::format(
       "A: σ_min {:.4e}, ‖A‖ {:.4e}; ‖b‖ {:.4e}; R = {:.4e}; w² of the problem {}\n", regression.a.smallest,
       regression.a.largest, regression.norms.target, regression.lipschitz.radius,
-      regression.largest_weight_squared == 0
-          ? std::string("0")
+      regression.largest_weight_squared == regression.smallest_weight_squared
+          ? fmt::format("{:.3g}", regression.largest_weight_squared)
           : fmt::format("{:.3g} to {:.3g}", regression.smallest_weight_squared,
                         regression.largest_weight_squared));
   text += fmt::format("Weights that the certificate asks for (ε = {:g}):\n", options.epsilon);
@@ -113,8 +119,8 @@ std::string certificate_text(const Certificate& certificate, const CertificateSe
   if (certificate.regression) text += regression_text(*certificate.regression, setting.options);
   if (certificate.good_by_papers || certificate.good_by_sharp) {
     text += "(l, M)-good (Def. 14.1): H(θ*) ⪰ l I and M‖θ₀ − θ*‖ ≤ 0.1 l?\n";
-    text += goodness_text("papers' M", certificate.good_by_papers);
-    text += goodness_text("sharp M", certificate.good_by_sharp);
+    text += goodness_text("papers' M", certificate.good_by_papers, certificate.l);
+    text += goodness_text("sharp M", certificate.good_by_sharp, certificate.l);
   }
   if (certificate.h_xx_lipschitz)
     text += fmt::format("Lipschitz constant of H_xx in X, Y fixed: {:.3e}\n", *certificate.h_xx_lipschitz);
@@ -123,7 +129,7 @@ std::string certificate_text(const Certificate& certificate, const CertificateSe
 
 std::string shift_text(const std::string& what, const std::string& file, const ContextShift& shift) {
   return fmt::format(
-      "In-context shift of {} to {} (2305.00660, Cor. F.2), α = {:.4e}:\n"
+      "In-context shift of {} to {} at θ₀ (2305.00660, Cor. F.2), α = {:.4e}:\n"
       "  left side   ‖b̃ − b‖ = {:.6e}\n"
       "  right side  |α⁻¹| ‖c_moved − c‖ = {:.6e}, at most {} as the scores move by {:.4e}\n",
       what, file, shift.alpha, shift.target_shift, shift.residual_shift, number(shift.residual_shift_bound),

@@ -65,10 +65,13 @@ std::string solve_ini(const ProblemOptions& problem, const PreparedRows& prepare
       "{}"
       "link = {}\n"
       "normalisation = {}\n"
+      "{}"
       "reference-x = x_true.npy\n"
       "out = result\n",
       is_sparse ? "a.libsvm" : "a.npy", is_sparse ? "" : "b = b.npy\n", problem.link,
-      to_string(problem.normalisation));
+      to_string(problem.normalisation),
+      // No other start is sure to lie in the link's domain.
+      needs_positive_scores(link_named(problem.link)) ? "init = x_true.npy\n" : "");
 }
 
 void write(const Communicator& comm, const GenerateOptions& options, const PreparedRows& prepared,

@@ -22,8 +22,7 @@ namespace {
 // Numbers of the matrices that are shared out over ranks, twice while they are made, and of those that every
 // rank holds whole.
 void check_sizes(const Communicator& comm, double shared, double whole) {
-  check_memory(comm,
-               static_cast<Index>(std::min(4e18, sizeof(double) * (2 * shared / comm.size() + whole))));
+  check_memory(comm, static_cast<Index>(std::min(4e18, sizeof(double) * (2 * shared / comm.size() + whole))));
 }
 
 std::string solve_ini(const GenerateOptions& options, const std::string& function) {
@@ -72,8 +71,7 @@ Matrix whole_from_columns(const Communicator& comm, const Matrix& local, Range c
 
 void generate_two_layer_files(const Communicator& comm, const GenerateOptions& options) {
   const AttentionRecipe& sizes = options.attention;
-  check_sizes(comm,
-              static_cast<double>(sizes.rows) * static_cast<double>(sizes.width + sizes.output_width),
+  check_sizes(comm, static_cast<double>(sizes.rows) * static_cast<double>(sizes.width + sizes.output_width),
               static_cast<double>(sizes.rows) * static_cast<double>(sizes.output_width));
   const PlantedTwoLayer planted = generate_two_layer(comm, {.rows = sizes.rows,
                                                             .width = sizes.width,

@@ -36,7 +36,7 @@ class LoadedRegression : public LoadedProblem {
   RowMatrix read_moved_rows(const std::string& path) const override {
     const Range rows{problem_.data().first_row, problem_.data().first_row + problem_.data().a.rows()};
     return attnewton::read_moved_rows(problem_.comm(), {"the moved A", path}, options_,
-                                      {rows, unknown_.standardisation()});
+                                      {rows, problem_.unknowns(), unknown_.standardisation()});
   }
   void load_reference(const ReferenceFiles& files) override { unknown_.load_reference(problem_, files); }
   std::optional<ReferenceReport> compare_with_reference(const Point& point) const override {
@@ -88,7 +88,8 @@ std::unique_ptr<HessianModel> LoadedRegression::hessian(const HessianOptions& op
 // x = 0 is stationary for even links and has no α for odd ones.
 std::string LoadedRegression::default_start() const {
   const Link link = problem_.options().link.kind;
-  return link == Link::cosh || link == Link::sinh || link == Link::power ? "random" : "zero";
+  const bool lacks_alpha = link == Link::identity && problem_.options().normalisation != Normalisation::none;
+  return link == Link::cosh || link == Link::sinh || link == Link::power || lacks_alpha ? "random" : "zero";
 }
 
 }  // namespace

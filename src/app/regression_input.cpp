@@ -100,6 +100,34 @@ void check_can_be_prepared(const MatrixName& a, const ProblemOptions& options, c
         a.described()));
 }
 
+// The rows of all ranks, in their order, of which this one then has `wanted`; text files are shared by bytes.
+void deal_out(const Communicator& comm, Range wanted, const std::string& path, MatrixFileShare& share) {
+  const Range held{share.first_row, share.first_row + share.local_rows()};
+  if (comm.min(Index{held == wanted ? 1 : 0}) == 1) return;
+  if (!std::holds_alternative<Matrix>(share.rows))
+    throw DataError(
+        fmt::format("{}: its rows fall to other ranks than those of the sparse A; run on one rank, or give "
+                    "both as Matrix Market files",
+                    path));
+  const auto overlap = [](Range a, Range b) {
+    return std::max(Index{0}, std::min(a.end, b.end) - std::max(a.begin, b.begin));
+  };
+  const std::vector<Index> wanted_begins = comm.all_gather(wanted.begin);
+  const std::vector<Index> wanted_ends = comm.all_gather(wanted.end);
+  const std::vector<Index> held_begins = comm.all_gather(held.begin);
+  const std::vector<Index> held_ends = comm.all_gather(held.end);
+  const Matrix& rows = std::get<Matrix>(share.rows);
+  std::vector<Index> send;
+  std::vector<Index> receive;
+  for (std::size_t r = 0; r < wanted_begins.size(); ++r) {
+    send.push_back(overlap(held, {wanted_begins[r], wanted_ends[r]}) * rows.cols());
+    receive.push_back(overlap(wanted, {held_begins[r], held_ends[r]}) * rows.cols());
+  }
+  auto exchange = comm.start_exchange({rows.data(), rows.data() + rows.size()}, send, receive);
+  const Matrix dealt = Eigen::Map<const Matrix>(exchange.wait().data(), wanted.size(), rows.cols());
+  share.rows = dealt;
+}
+
 }  // namespace
 
 std::string MatrixName::described() const {
@@ -141,15 +169,15 @@ RowMatrix read_moved_rows(const Communicator& comm, const MatrixName& moved, con
   check_can_be_prepared(moved, options, share);
   if (!options.target_column.empty()) take_target(moved, options, share);
   const std::optional<Standardisation>& standardisation = preparation.standardisation;
-  agree_on_errors(comm, [&] {
-    const Range rows = preparation.rows;
-    if (share.first_row != rows.begin || share.local_rows() != rows.size())
-      throw DataError(fmt::format("{}: it must have the rows of A, but {} begin at {} where A has {} from {}",
-                                  moved.path, share.local_rows(), share.first_row, rows.size(), rows.begin));
-    if (standardisation && share.columns() != standardisation->mean.size())
-      throw DataError(fmt::format("{}: it has {} columns besides the target, A has {}", moved.path,
-                                  share.columns(), standardisation->mean.size()));
-  });
+  const Index wanted_rows = comm.sum(preparation.rows.size());
+  if (share.total_rows != wanted_rows)
+    throw DataError(
+        fmt::format("{}: it has {} rows, but A has {}", moved.path, share.total_rows, wanted_rows));
+  if (share.columns() + (options.append_ones ? 1 : 0) != preparation.columns)
+    throw DataError(fmt::format("{}: it does not have A's columns: {} besides the target, A has {}",
+                                moved.path, share.columns(),
+                                preparation.columns - (options.append_ones ? 1 : 0)));
+  deal_out(comm, preparation.rows, moved.path, share);
   if (standardisation) apply(*standardisation, std::get<Matrix>(share.rows));
   if (options.append_ones) std::visit([](auto& rows) { append_ones(rows); }, share.rows);
   return std::visit([](auto& rows) { return RowMatrix(std::move(rows)); }, share.rows);

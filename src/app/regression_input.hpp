@@ -51,7 +51,8 @@ RegressionInput read_regression_share(const Communicator& comm, const ProblemOpt
 
 /// How A was read and prepared.
 struct Preparation {
-  Range rows;  ///< local
+  Range rows;         ///< local
+  Index columns = 0;  ///< of A as it is used
   const std::optional<Standardisation>& standardisation;
 };
 

@@ -9,9 +9,9 @@ namespace {
 
 void add_method(OptionTable& table, SolveOptions& options) {
   table.group("Method");
-  add_start(
-      table, "init", options.start,
-      "Default: least-squares with attention; with regressions zero, or random for cosh, sinh and power.");
+  add_start(table, "init", options.start,
+            "Default: least-squares with attention; with regressions zero, or random for cosh, sinh, power "
+            "and a normalised identity.");
   table.seed("seed", options.start.seed, "Seed of --init random and of --hessian sampled.");
   add_variables(table, options.problem);
   table.choice<SolveMethod>("method", options.method, {{"newton", SolveMethod::newton}},

@@ -31,13 +31,18 @@ void write_result(const Communicator& comm, const std::string& folder, const Sol
   });
 }
 
+// Why a solve converged, where it is not that the gradient fell as far as was asked.
+std::string ending_worth_telling(const SolveResult& result) {
+  return result.reason.starts_with("the gradient fell") ? "" : fmt::format(" ({})", result.reason);
+}
+
 std::string closing_words(const SolveResult& result) {
   const double fell_to =
       result.initial_gradient_norm > 0 ? result.gradient_norm / result.initial_gradient_norm : 0;
   const std::string iterations =
       fmt::format("{} iteration{}", result.iterations, result.iterations == 1 ? "" : "s");
   std::string words = result.status == SolveStatus::converged
-                          ? fmt::format("Converged after {}", iterations)
+                          ? fmt::format("Converged after {}{}", iterations, ending_worth_telling(result))
                           : fmt::format("{} after {} ({})",
                                         result.status == SolveStatus::stopped ? "Stopped" : "Not converged",
                                         iterations, result.reason);

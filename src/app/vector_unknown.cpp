@@ -1,6 +1,7 @@
 #include "vector_unknown.hpp"
 
 #include <cmath>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -60,6 +61,9 @@ void VectorUnknown::write(const Communicator& comm, const std::string& folder, c
   agree_on_errors(comm, [&] {
     if (!comm.is_root()) return;
     write_npy_vector(path_in(folder, "x.npy"), point.theta());
+    std::error_code ignored;
+    // One that an earlier solve left does not go with this x.
+    std::filesystem::remove(path_in(folder, "standardisation.npy"), ignored);
     if (standardisation_) write_standardisation(folder, *standardisation_);
   });
 }

@@ -162,13 +162,17 @@ std::string MultiSoftmaxProblem::obstacle_in(const MultiSoftmaxInputs& inputs,
   return comm_.broadcast(is_owner ? fault_of_row(inputs, row) : "", static_cast<int>(owner));
 }
 
+// The target that the residual is relative to is B, and diag(α) B where that is what U is compared with.
 Objective MultiSoftmaxProblem::objective_of(const Matrix& x, const MultiSoftmaxRows& rows) const {
   const double residual_squared = comm_.sum(rows.residual_squared.sum());
   Objective objective;
   objective.data_loss = 0.5 * residual_squared;
   objective.loss = objective.data_loss + 0.5 * inner_product(x, regulariser_times(x));
+  const double target_squared = options_.normalisation == Normalisation::rescaled
+                                    ? comm_.sum(rows.sum.array().square().matrix().dot(target_squared_))
+                                    : target_norm_squared_;
   objective.relative_residual =
-      residual_squared > 0 ? std::sqrt(residual_squared) / std::sqrt(target_norm_squared_) : 0;
+      residual_squared > 0 ? std::sqrt(residual_squared) / std::sqrt(target_squared) : 0;
   // Ranks on unlike processors may round unlike; what decides must be one number.
   std::array values{objective.loss, objective.data_loss, objective.relative_residual};
   comm_.broadcast(std::span<double>(values));

@@ -68,6 +68,7 @@ class NewtonSolve {
 
   bool is_converged() const { return relative_gradient() <= options_.tolerance; }
   bool is_stationary() const { return gradient_norm_ == 0; }
+  bool is_at_start() const { return record_.iteration == 0; }
   // The last steps showed no decrease of the loss, nor any of the gradient worth the name.
   bool is_at_rounding() const {
     return steps_without_progress_ >= (hessian_.is_random() ? patience_with_random_hessian : patience);
@@ -241,6 +242,10 @@ class NewtonSolve {
     if (!objective.is_finite() || !(predicted > 0)) {
       trial.ratio = -1;
     } else if (predicted <= rounding_of_loss() && std::abs(actual) <= rounding_of_loss()) {
+      if (is_held_back_by_shift()) {
+        trial.ratio = -1;
+        return;
+      }
       trial.below_rounding = true;
       // The model is right as far as can be seen; unless it is a random one, whose steps must still be
       // judged: by gradients, of which (g + g⁺)ᵀs / 2 gives the decrease without its cancellation, to third
@@ -253,6 +258,14 @@ class NewtonSolve {
     } else {
       trial.ratio = actual / predicted;
     }
+  }
+
+  // Whether a step that the shift did not hold back would show: what cannot be told from none is then the
+  // shift's doing, not the solution's.
+  bool is_held_back_by_shift() const {
+    const double curvature = static_cast<double>(problem_.unknowns()) * mean_abs_diagonal_;
+    return damping_->shift() > mean_abs_diagonal_ &&
+           0.5 * gradient_norm_ * gradient_norm_ > rounding_of_loss() * curvature;
   }
 
   // Of the loss itself and, when the fit is all but exact, of the residual that it is the square of.
@@ -302,7 +315,12 @@ std::optional<End> reason_to_end(const NewtonSolve& solve, const NewtonOptions& 
     return End{SolveStatus::numerical_failure,
                "the gradient is not finite: the logits or the weights are too large"};
   }
-  if (solve.is_stationary()) return End{SolveStatus::converged, "the gradient is zero"};
+  if (solve.is_stationary()) {
+    return End{SolveStatus::converged,
+               solve.is_at_start()
+                   ? "the start is stationary, which need not make it a minimum: another start tells"
+                   : "the gradient is zero"};
+  }
   if (solve.is_converged()) {
     return End{SolveStatus::converged,
                fmt::format("the gradient fell to {:.1e} of its first norm, tolerance {:.1e}",

@@ -69,6 +69,11 @@ TEST_F(CliRegression, PowerOfSparseRows) {
   EXPECT_FALSE(std::filesystem::exists(path("problem/b.npy")));
 }
 
+TEST_F(CliRegression, IdentityStartsWhereItsSumIsNotZero) {
+  plant({"--problem", "regression", "--rows", "50", "--width", "3", "--link", "identity"});
+  EXPECT_LT(solve(2)["relative_residual"].get<double>(), 1e-6);
+}
+
 TEST_F(CliRegression, TwoLayer) {
   expect_planted_point({"--problem", "two-layer", "--rows", "200", "--width", "4", "--output-width", "30",
                         "--activation", "tanh", "--logit-scale", "1"},
@@ -159,6 +164,34 @@ TEST_F(CliFormats, ZScoresAreStoredWithTheResult) {
   EXPECT_NEAR(columns[3], 30 / std::sqrt(2.0), 3);
   // In the file's own units: with an intercept the slope is that of the data.
   EXPECT_NEAR(x[1] / columns[3], -0.01, 0.003);
+}
+
+TEST_F(CliFormats, AnEarlierStandardisationDoesNotStay) {
+  fitted(1, {"--a", path("t.csv"), "--target-column", "weight", "--standardise"});
+  EXPECT_TRUE(std::filesystem::exists(path("out/standardisation.npy")));
+  fitted(1, {"--a", path("t.csv"), "--target-column", "weight"});
+  EXPECT_FALSE(std::filesystem::exists(path("out/standardisation.npy")));
+}
+
+// Text files are shared out by bytes, so that the same rows in other words fall to other ranks.
+TEST_F(CliFormats, AMovedTableIsDealtOutAsTheFirst) {
+  std::string moved = "height,weight,age\n";
+  for (int i = 0; i < 40; ++i)
+    moved += fmt::format("{:.{}f},0,{}\n", std::sin(0.7 * i), i < 20 ? 15 : 2, 1000 + 30 * std::cos(1.3 * i));
+  write_file(path("moved.csv"), moved);
+  write_npy_doubles(path("x.npy"), 2, 1, {1, 0.001});
+  std::string first;
+  for (const int ranks : {1, 3, 4}) {
+    const Outcome outcome =
+        run(ranks, {"check", "--certificate", "--problem", "regression", "--link", "identity",
+                    "--normalisation", "none", "--a", path("t.csv"), "--target-column", "weight", "--at",
+                    path("x.npy"), "--shift-a", path("moved.csv")});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const std::size_t at = outcome.out.find("left side");
+    const std::string left = outcome.out.substr(at, outcome.out.find('\n', at) - at);
+    if (first.empty()) first = left;
+    EXPECT_EQ(left, first) << ranks;
+  }
 }
 
 TEST_F(CliFormats, WhatCannotBeMeantIsRefused) {

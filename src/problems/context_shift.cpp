@@ -67,7 +67,7 @@ ContextShift shift_between(const RegressionProblem& problem, const RegressionPoi
     throw NumericalError(
         "in-context shift: the sum of the link over all rows is 0 at x, and it is divided by");
   ContextShift shift;
-  shift.alpha = at.at.alpha;
+  shift.alpha = at.at.alpha * std::exp(at.shift);  // of the scores themselves
   shift.moved_target = target_of_residual(problem.options(), at, moved_residual);
   std::array squares{(shift.moved_target - problem.data().target).squaredNorm(),
                      (moved_residual - problem.residual(at)).squaredNorm(),

@@ -17,7 +17,7 @@ struct ContextShift {
   /// link's domain.
   double score_shift = 0;
   double residual_shift_bound = 0;
-  double alpha = 1;     ///< α(A,x), of exp with softmax e^(−max z) times that; 1 without normalisation
+  double alpha = 1;     ///< α(A,x); 1 without normalisation
   Vector moved_target;  ///< b̃, local rows
 };
 

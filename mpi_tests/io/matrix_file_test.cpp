@@ -109,13 +109,15 @@ TEST_F(MatrixFile, WrittenSparseRowsComeBackToTheBit) {
 TEST_F(MatrixFile, AColumnFollowsRowsThatAreAlreadySpread) {
   Matrix column(5, 1);
   column << 1, 2, 3, 4, 5;
-  // All rows on the last rank: not the share that a reader would give it.
   const bool is_last = comm().rank() == comm().size() - 1;
-  const Range rows = is_last ? Range{0, 5} : Range{0, 0};
-  for (const std::string& path : {put_npy("b.npy", column), put_as("b.csv", "1\n2\n3\n4\n5\n")}) {
-    const Vector read = read_column_share(comm(), path, rows, "b", "A (a.npy)");
-    ASSERT_EQ(read.size(), rows.size());
-    for (Index i = 0; i < read.size(); ++i) EXPECT_EQ(read[i], static_cast<double>(i + 1));
+  const std::vector<std::string> paths = {put_npy("b.npy", column), put_as("b.csv", "1\n2\n3\n4\n5\n")};
+  // All rows on the last rank is not the share that a reader would give it.
+  for (const Range rows : {my_rows(5), is_last ? Range{0, 5} : Range{0, 0}}) {
+    for (const std::string& path : paths) {
+      const Vector read = read_column_share(comm(), path, rows, "b", "A (a.npy)");
+      ASSERT_EQ(read.size(), rows.size());
+      for (Index i = 0; i < read.size(); ++i) EXPECT_EQ(read[i], static_cast<double>(rows.begin + i + 1));
+    }
   }
 }
 

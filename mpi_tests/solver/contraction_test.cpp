@@ -29,8 +29,8 @@ class DistortedHessian : public HessianModel {
       : exact_(problem), distortion_(distortion) {}
   std::string name() const override { return "distorted"; }
 
-  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override {
-    exact_.assemble(point, iteration, h);
+  void assemble(const Point& point, const Progress& progress, DistributedMatrix& h) const override {
+    exact_.assemble(point, progress, h);
     const Index n = h.rows();
     const Matrix factor = cholesky_factor(gather_symmetric(h));
     const Matrix random = RandomStream(17, RandomPurpose::noise).normal_rows({0, n}, n);
@@ -160,7 +160,8 @@ TEST(Contraction, SaysWhereUndampedStepsFail) {
   class Negative : public HessianModel {
    public:
     std::string name() const override { return "negative"; }
-    void assemble(const Point& /*point*/, Index /*iteration*/, DistributedMatrix& into) const override {
+    void assemble(const Point& /*point*/, const Progress& /*progress*/,
+                  DistributedMatrix& into) const override {
       into.set_zero();
       into.add_to_diagonal(-1, 4);
     }

@@ -42,7 +42,7 @@ class Quadratic : public Problem {
 class QuadraticHessian : public HessianModel {
  public:
   std::string name() const override { return "exact"; }
-  void assemble(const Point&, Index, DistributedMatrix& h) const override {
+  void assemble(const Point&, const Progress&, DistributedMatrix& h) const override {
     h.set_zero();
     Matrix panel = Quadratic().hessian();
     if (!h.grid()->comm().is_root()) panel.setZero();
@@ -86,7 +86,7 @@ class NoisyHessian : public HessianModel {
   explicit NoisyHessian(const NoisyQuadratic& problem, double noise = 1e-6)
       : problem_(problem), noise_(noise) {}
   std::string name() const override { return "noisy"; }
-  void assemble(const Point& point, Index, DistributedMatrix& h) const override {
+  void assemble(const Point& point, const Progress&, DistributedMatrix& h) const override {
     h.set_zero();
     Matrix panel = problem_.curvatures().asDiagonal();
     if (point.curvature() == Precision::mixed) {
@@ -170,7 +170,7 @@ TEST(Newton, PredictsTheDecreaseOfAQuadraticWithPartialDamping) {
 TEST(Newton, FactorsNoShiftThatARitzValueRulesOut) {
   class Indefinite : public QuadraticHessian {
    public:
-    void assemble(const Point& point, Index, DistributedMatrix& h) const override {
+    void assemble(const Point& point, const Progress&, DistributedMatrix& h) const override {
       QuadraticHessian::assemble(point, 0, h);
       h.add_to_diagonal(-200, 35);
     }

@@ -65,7 +65,7 @@ class RosenbrockHessian : public HessianModel {
  public:
   explicit RosenbrockHessian(const Rosenbrock& problem) : problem_(problem) {}
   std::string name() const override { return "exact"; }
-  void assemble(const Point& point, Index, DistributedMatrix& h) const override {
+  void assemble(const Point& point, const Progress&, DistributedMatrix& h) const override {
     h.set_zero();
     Matrix panel = problem_.hessian(point.theta());
     if (!h.grid()->comm().is_root()) panel.setZero();
@@ -175,7 +175,7 @@ TEST(Newton, SaysSoWhenTheGradientIsNotFinite) {
 class Unfactorable : public HessianModel {
  public:
   std::string name() const override { return "unfactorable"; }
-  void assemble(const Point&, Index, DistributedMatrix& h) const override {
+  void assemble(const Point&, const Progress&, DistributedMatrix& h) const override {
     h.set_zero();
     h.add_to_diagonal(std::nan(""), h.rows());
   }
@@ -209,7 +209,7 @@ class Kink : public Problem {
 class UnitHessian : public HessianModel {
  public:
   std::string name() const override { return "exact"; }
-  void assemble(const Point& /*point*/, Index, DistributedMatrix& h) const override {
+  void assemble(const Point& /*point*/, const Progress&, DistributedMatrix& h) const override {
     h.set_zero();
     h.add_to_diagonal(1, 1);
   }

@@ -29,11 +29,11 @@ class MeasuredHessian : public HessianModel {
       : problem_(problem), sampled_(problem, options) {}
   std::string name() const override { return sampled_.name(); }
   bool is_random() const override { return sampled_.is_random(); }
-  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override {
-    sampled_.assemble(point, iteration, h);
+  void assemble(const Point& point, const Progress& progress, DistributedMatrix& h) const override {
+    sampled_.assemble(point, progress, h);
     DistributedMatrix exact(h.grid(), h.rows(), h.columns(), h.layout().rows.block());
     RegressionHessian(problem_).assemble(point, 0, exact);
-    iterations.push_back(iteration);
+    iterations.push_back(progress.iteration);
     starts.push_back(point.theta());
     matrices.push_back(gather_symmetric(h));
     distortions.push_back(hessian_distortion(exact, h));

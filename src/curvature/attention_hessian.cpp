@@ -108,7 +108,7 @@ class Assembly {
 
 }  // namespace
 
-void AttentionHessian::assemble(const Point& base, Index /*iteration*/, DistributedMatrix& h) const {
+void AttentionHessian::assemble(const Point& base, const Progress& /*progress*/, DistributedMatrix& h) const {
   const auto& point = static_cast<const AttentionPoint&>(base);
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),
           "AttentionHessian::assemble: h is unknowns × unknowns");

@@ -118,7 +118,8 @@ void add_kronecker_product(const Matrix& u, const Matrix& v, DistributedMatrix& 
 
 }  // namespace
 
-void MultiSoftmaxHessian::assemble(const Point& base, Index /*iteration*/, DistributedMatrix& h) const {
+void MultiSoftmaxHessian::assemble(const Point& base, const Progress& /*progress*/,
+                                   DistributedMatrix& h) const {
   const auto& point = static_cast<const MultiSoftmaxPoint&>(base);
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),
           "MultiSoftmaxHessian::assemble: h is unknowns × unknowns");

@@ -7,7 +7,8 @@
 
 namespace attnewton {
 
-void RegressionHessian::assemble(const Point& base, Index /*iteration*/, DistributedMatrix& h) const {
+void RegressionHessian::assemble(const Point& base, const Progress& /*progress*/,
+                                 DistributedMatrix& h) const {
   const auto& point = static_cast<const RegressionPoint&>(base);
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),
           "RegressionHessian::assemble: h is unknowns × unknowns");

@@ -124,7 +124,8 @@ void SampledRegressionHessian::add_sample(const Diagonal& diagonal, const RowSam
   add_rank_two(-along, diagonal.kept, -across, h);
 }
 
-void SampledRegressionHessian::assemble(const Point& base, Index iteration, DistributedMatrix& h) const {
+void SampledRegressionHessian::assemble(const Point& base, const Progress& progress,
+                                        DistributedMatrix& h) const {
   const auto& point = static_cast<const RegressionPoint&>(base);
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),
           "SampledRegressionHessian::assemble: h is unknowns × unknowns");
@@ -135,7 +136,7 @@ void SampledRegressionHessian::assemble(const Point& base, Index iteration, Dist
   Diagonal diagonal;
   if (sampled_rows_ < problem_.comm().sum(a.rows())) {
     diagonal = diagonal_at(point, by_scores);
-    taken = sample(diagonal, iteration, h.grid());
+    taken = sample(diagonal, progress.iteration, h.grid());
   }
   if (taken) {
     add_sample(diagonal, *taken, h);

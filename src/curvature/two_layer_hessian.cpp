@@ -22,7 +22,7 @@ Vector TwoLayerHessian::score_weights(const TwoLayerPoint& point) const {
   return weights;
 }
 
-void TwoLayerHessian::assemble(const Point& base, Index /*iteration*/, DistributedMatrix& h) const {
+void TwoLayerHessian::assemble(const Point& base, const Progress& /*progress*/, DistributedMatrix& h) const {
   const auto& point = static_cast<const TwoLayerPoint&>(base);
   const Communicator& comm = problem_.comm();
   require(h.rows() == problem_.unknowns() && h.columns() == problem_.unknowns(),

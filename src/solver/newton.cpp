@@ -93,7 +93,7 @@ class NewtonSolve {
 
   void assemble_hessian() {
     const TimingScope timing("hessian");
-    hessian_.assemble(*point_, record_.iteration, h_);
+    hessian_.assemble(*point_, {record_.iteration, relative_gradient()}, h_);
     smallest_ritz_.reset();
     mean_abs_diagonal_ = h_.mean_abs_diagonal();
     if (!damping_) damping_.emplace(options_.damping, mean_abs_diagonal_);

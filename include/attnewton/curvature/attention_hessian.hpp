@@ -17,7 +17,7 @@ class AttentionHessian : public HessianModel {
   AttentionHessian(const AttentionProblem& problem, HessianForm form) : problem_(problem), form_(form) {}
 
   std::string name() const override { return to_string(form_); }
-  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override;
+  void assemble(const Point& point, const Progress& progress, DistributedMatrix& h) const override;
 
  private:
   const AttentionProblem& problem_;

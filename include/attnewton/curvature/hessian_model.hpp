@@ -8,6 +8,14 @@
 
 namespace attnewton {
 
+/// How far a solve has come: what a Hessian may let its randomness and its effort depend on.
+struct Progress {
+  Progress(Index iterations, double gradient = 1) : iteration(iterations), relative_gradient(gradient) {}
+
+  Index iteration;           ///< steps taken so far
+  double relative_gradient;  ///< ‖g‖/‖g₀‖
+};
+
 class HessianModel {
  public:
   virtual ~HessianModel() = default;
@@ -20,9 +28,9 @@ class HessianModel {
   virtual bool is_random() const { return false; }
 
   /// Overwrites the lower triangle of `h` (unknowns × unknowns) with this model's Hessian at `point`. What is
-  /// random in it depends on its seed and `iteration` alone, from 0, so that iterations draw anew and the
-  /// same iteration draws the same. Collective on the problem's communicator, which is that of h's grid.
-  virtual void assemble(const Point& point, Index iteration, DistributedMatrix& h) const = 0;
+  /// random in it depends on its seed and the progress alone, so that iterations draw anew and the same
+  /// iteration draws the same. Collective on the problem's communicator, which is that of h's grid.
+  virtual void assemble(const Point& point, const Progress& progress, DistributedMatrix& h) const = 0;
 };
 
 }  // namespace attnewton

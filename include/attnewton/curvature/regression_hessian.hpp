@@ -19,7 +19,7 @@ class RegressionHessian : public HessianModel {
       : problem_(problem), form_(form), gram_(problem.data().a) {}
 
   std::string name() const override { return to_string(form_); }
-  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override;
+  void assemble(const Point& point, const Progress& progress, DistributedMatrix& h) const override;
 
  private:
   const RegressionProblem& problem_;

@@ -46,7 +46,7 @@ class SampledRegressionHessian : public HessianModel {
 
   std::string name() const override { return "sampled"; }
   bool is_random() const override { return true; }
-  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override;
+  void assemble(const Point& point, const Progress& progress, DistributedMatrix& h) const override;
 
   const RowSamplingOptions& options() const { return options_; }
   /// s as it is used: options().rows or the default.

@@ -22,7 +22,7 @@ class TwoLayerHessian : public HessianModel {
       : problem_(problem), form_(form), gram_(problem.data().a1) {}
 
   std::string name() const override { return to_string(form_); }
-  void assemble(const Point& point, Index iteration, DistributedMatrix& h) const override;
+  void assemble(const Point& point, const Progress& progress, DistributedMatrix& h) const override;
 
  private:
   Vector output_weights(const TwoLayerPoint& point) const;

@@ -1,31 +1,47 @@
-// Damped Newton's method on an assembled Hessian (MATHEMATICS §7).
+// Damped Newton's method on a factored Hessian (MATHEMATICS §7).
 #pragma once
 
-#include <functional>
-#include <limits>
-#include <span>
-
-#include "attnewton/curvature/hessian_model.hpp"
+#include "attnewton/curvature/damped_hessian.hpp"
 #include "attnewton/solver/damping.hpp"
-#include "attnewton/solver/iteration.hpp"
+#include "attnewton/solver/minimise.hpp"
 
 namespace attnewton {
 
-struct NewtonOptions {
-  double tolerance = 1e-8;  ///< converged when ‖g‖ ≤ tolerance ‖g₀‖
-  Index max_iterations = 100;
-  /// The solve ends before an iteration that would pass this, if it takes as long as the one before.
-  double time_limit_seconds = std::numeric_limits<double>::infinity();
-  /// Asked on every rank before each iteration: the solve stops in good order when any rank says yes. May be
-  /// empty.
-  std::function<bool()> stop_requested;
+/// Steps (H̃ + D) step = −g with D = μ on the problem's damped unknowns; μ is raised until H̃ + D has a
+/// Cholesky factor and the step's actual decrease accepts it, and falls to nothing near the solution.
+class DampedNewton : public StepMethod {
+ public:
+  /// `hessian` must outlive this.
+  DampedNewton(DampedHessian& hessian, const DampingOptions& options)
+      : hessian_(hessian), options_(options) {}
+
+  std::optional<Step> find_step(Iterate& iterate, IterationRecord& record) override;
+  void after_step(const Iterate& iterate, double ratio) override;
+  Index patience() const override;
+  std::string obstacle() const override;
+
+ private:
+  void update_hessian(const Iterate& iterate);
+  std::optional<Step> find_acceptable_step(const Iterate& iterate, IterationRecord& record);
+  Step try_step(const Iterate& iterate) const;
+  void refine(Iterate& iterate);
+  bool does_shift_hide_rounding() const;
+  bool is_held_up_by_precision(const Iterate& iterate) const;
+  bool is_indefinite_by_rounding(const Iterate& iterate) const;
+  SmallSteps judgement(const Iterate& iterate) const;
+
+  DampedHessian& hessian_;
+  DampingOptions options_;
+  std::optional<Damping> damping_;
+  double shift_limit_ = std::numeric_limits<double>::infinity();
+  bool was_definite_at_once_ = false;
+};
+
+struct NewtonOptions : MinimiseOptions {
   DampingOptions damping;
 };
 
-/// Minimises `problem` from θ₀: (H + D) step = −g with H from `hessian` and D = μ on the problem's damped
-/// unknowns; μ is raised until Cholesky succeeds and the step's actual decrease accepts it, and falls to
-/// nothing near the solution. Collective on the problem's communicator. A start outside the domain throws
-/// NumericalError; later failures end in the summary.
+/// minimise() by DampedNewton with H̃ from `hessian`, assembled.
 SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hessian, const Vector& start,
                                 const NewtonOptions& options, std::span<IterationObserver* const> observers);
 

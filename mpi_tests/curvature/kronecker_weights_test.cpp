@@ -4,32 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "support/attention_oracle.hpp"
+#include "support/attention_pairs.hpp"
 #include "support/dense_spectrum.hpp"
 
 namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-// D_jk = f_jk v_j of all pairs, n × m, from the definitions.
-Matrix dense_weights(const WholeAttention& whole, const Matrix& x, const Matrix& y) {
-  const Matrix logits = whole.scale * whole.a1 * x * whole.a2.transpose();
-  const Matrix outputs = whole.values() * y;
-  Matrix weights = Matrix::Zero(whole.a1.rows(), whole.a2.rows());
-  for (std::size_t s = 0; s + 1 < whole.query_offsets.size(); ++s) {
-    const Index first = whole.key_offsets[s];
-    for (Index j = whole.query_offsets[s]; j < whole.query_offsets[s + 1]; ++j) {
-      const Index count = whole.causal ? j - whole.query_offsets[s] + 1 : whole.key_offsets[s + 1] - first;
-      const Eigen::RowVectorXd row = logits.row(j).segment(first, count);
-      Eigen::RowVectorXd f = (row.array() - row.maxCoeff()).exp();
-      f /= f.sum();
-      const Matrix h = outputs.middleRows(first, count);
-      const Matrix off = h.rowwise() - f * h;
-      weights.row(j).segment(first, count) = f * f.dot(off.rowwise().squaredNorm());
-    }
-  }
-  return weights;
-}
 
 // e₁ and e₂ of all rows, by D's row and column sums.
 KroneckerWeights dense_factors(const WholeAttention& whole, const Matrix& weights) {
@@ -54,7 +35,7 @@ void expect_the_rows_of(const WholeAttention& whole, AttentionVariables variable
   const auto base = problem.evaluate(size * test_point(problem, 7));
   const auto& point = static_cast<const AttentionPoint&>(*base);
   const KroneckerWeights weights = kronecker_weights(problem, point);
-  const KroneckerWeights all = dense_factors(whole, dense_weights(whole, point.x, point.y));
+  const KroneckerWeights all = dense_factors(whole, pair_weights(whole, point.x, point.y));
   const Range queries = queries_of_rank(whole, comm.size(), comm.rank());
   const Range keys = keys_of_rank(whole, comm);
   ASSERT_EQ(weights.queries.size(), queries.size());
@@ -123,7 +104,7 @@ TEST(KroneckerWeights, MajoriseTheGaussNewtonPart) {
     const Index width = problem.unknowns_x();
     const Matrix x = ConstMatrixView(theta.data(), shape.d1, shape.d2);
     const Matrix y = ConstMatrixView(theta.data() + width, whole.values().cols(), shape.e);
-    const Matrix weights = dense_weights(whole, x, y);
+    const Matrix weights = pair_weights(whole, x, y);
     Matrix majorant =
         -gauss_newton_oracle(whole, AttentionVariables::joint, theta).topLeftCorner(width, width);
     for (Index j = 0; j < weights.rows(); ++j) {

@@ -28,6 +28,12 @@ Matrix kronecker(const Matrix& a, const Matrix& b) {
   return product;
 }
 
+// A₂ᵀ(diag(f) − f fᵀ)A₂.
+Matrix key_covariance(const WholeAttention& whole, const Vector& f) {
+  const Vector mean = whole.a2.transpose() * f;
+  return whole.a2.transpose() * f.asDiagonal() * whole.a2 - mean * mean.transpose();
+}
+
 // Σ_j v_j (a_j a_jᵀ) and Σ_j v_j A₂ᵀ(diag(f_j) − f_j f_jᵀ)A₂ / Σ v of a sequence, and the weighted
 // regulariser's pair, as the two factors of each term.
 std::vector<KroneckerProduct> pair_terms(const WholeAttention& whole, const Matrix& x, const Matrix& y) {
@@ -39,10 +45,8 @@ std::vector<KroneckerProduct> pair_terms(const WholeAttention& whole, const Matr
                           Matrix::Zero(whole.a2.cols(), whole.a2.cols())};
     double total = 0;
     for (Index j = whole.query_offsets[s]; j < whole.query_offsets[s + 1]; ++j) {
-      const Vector row = f.row(j).transpose();
-      const Matrix spread = Matrix(row.asDiagonal()) - row * row.transpose();
       term.left += v[j] * whole.scale * whole.scale * whole.a1.row(j).transpose() * whole.a1.row(j);
-      term.right += v[j] * whole.a2.transpose() * spread * whole.a2;
+      term.right += v[j] * key_covariance(whole, f.row(j).transpose());
       total += v[j];
     }
     if (total > 0) terms.push_back({term.left, term.right / total});
@@ -171,11 +175,9 @@ TEST(KroneckerHessian, OfWeightsOfRankOneIsTheWholeMajorant) {
   const Vector v = output_spread(whole, f, point.y);
   Matrix majorant = Matrix::Zero(9, 9);
   for (Index j = 0; j < 40; ++j) {
-    const Vector row = f.row(j).transpose();
-    const Matrix spread = Matrix(row.asDiagonal()) - row * row.transpose();
     majorant +=
         0.49 * v[j] *
-        kronecker(whole.a1.row(j).transpose() * whole.a1.row(j), whole.a2.transpose() * spread * whole.a2);
+        kronecker(whole.a1.row(j).transpose() * whole.a1.row(j), key_covariance(whole, f.row(j).transpose()));
   }
   const auto hessian = make_kronecker_hessian(problem);
   hessian->update(point, 0);
@@ -223,6 +225,22 @@ TEST(KroneckerHessian, ConditionsAnIllConditionedProblem) {
   EXPECT_LT(after, before / 20);
   RecordProperty("before", std::to_string(before));
   RecordProperty("after", std::to_string(after));
+}
+
+// All ranks together, and each with the whole problem.
+TEST(KroneckerHessian, IsTheSameForAnyNumberOfRanks) {
+  const WholeAttention whole =
+      make_whole({.query_lengths = {25, 90, 4}, .causal = true, .weighted = true, .ridge = 0.1}, 12);
+  const auto solution = [&](const Communicator& comm) {
+    const AttentionProblem problem = make_problem(comm, whole, AttentionVariables::joint);
+    const auto point = problem.evaluate(0.5 * test_point(problem, 3));
+    const auto hessian = make_kronecker_hessian(problem);
+    hessian->update(*point, 0);
+    EXPECT_TRUE(hessian->factor(1e-3 * hessian->mean_abs_diagonal()));
+    return hessian->solve(normal_vector(problem.unknowns(), 5));
+  };
+  const Vector expected = solution(Communicator::self());
+  EXPECT_LE((solution(Communicator::world()) - expected).norm(), 1e-8 * expected.norm());
 }
 
 // As a quasi-Newton matrix, on a target that the layer itself makes: accepted steps of a plain damping from

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "attnewton/parallel/threads.hpp"
+
 #include "support/attention_oracle.hpp"
 #include "support/attention_pairs.hpp"
 #include "support/dense_spectrum.hpp"
@@ -88,6 +90,20 @@ TEST(KroneckerWeights, OfTilesWhoseExponentialsAreComputedTwice) {
                                            .self_attention = false},
                                           5);
   expect_the_rows_of(whole, AttentionVariables::joint, 1);
+}
+
+TEST(KroneckerWeights, HaveTheSameBitsForAnyNumberOfThreads) {
+  const WholeAttention whole = make_whole({.query_lengths = {700, 30}, .causal = true}, 21);
+  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::projected);
+  const auto point = problem.evaluate(test_point(problem, 1));
+  const auto with_threads = [&](int threads) {
+    const ThreadLimit limit(threads);
+    return kronecker_weights(problem, static_cast<const AttentionPoint&>(*point));
+  };
+  const KroneckerWeights one = with_threads(1);
+  const KroneckerWeights three = with_threads(3);
+  EXPECT_EQ(one.queries, three.queries);
+  EXPECT_EQ(one.keys, three.keys);
 }
 
 // What makes D a weight to choose: scale² Σ D_jk (a_j a_jᵀ) ⊗ (a_k a_kᵀ) − (Gauss–Newton part of H_xx) ⪰ 0.

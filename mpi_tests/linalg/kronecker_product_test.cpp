@@ -1,6 +1,7 @@
 // The nearest Kronecker product against a dense singular value decomposition, solves against dense matrices.
 #include "attnewton/linalg/kronecker_product.hpp"
 
+#include <array>
 #include <limits>
 
 #include <Eigen/LU>
@@ -59,7 +60,8 @@ KroneckerTerms share_of(const Communicator& comm, const Terms& all, Index left_w
 
 TEST(NearestKroneckerProduct, IsTheLargestSingularPairOfTheRearrangedSum) {
   const auto comm = Communicator::world();
-  for (const auto& [count, p, q] : {std::tuple{1, 3, 2}, {7, 2, 4}, {5, 4, 4}, {2, 1, 5}}) {
+  using Sizes = std::array<Index, 3>;
+  for (const auto& [count, p, q] : {Sizes{1, 3, 2}, {7, 2, 4}, {5, 4, 4}, {2, 1, 5}}) {
     SCOPED_TRACE(count);
     const Terms all = random_terms(100, count, p, q);
     Eigen::MatrixXd rearranged = Eigen::MatrixXd::Zero(p * p, q * q);

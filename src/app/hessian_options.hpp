@@ -8,7 +8,17 @@
 namespace attnewton {
 
 /// --hessian.
-enum class HessianKind { exact, gauss_newton, sampled };
+enum class HessianKind {
+  exact,
+  gauss_newton,
+  sampled,
+  tensor_srht,
+  tensor_sparse,
+  kronecker,
+  y_block,
+  none,
+  automatic
+};
 
 struct HessianOptions {
   HessianKind kind = HessianKind::exact;

@@ -1,5 +1,6 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
+#include "attnewton/curvature/kronecker_hessian.hpp"
 
 #include "loaded_problem.hpp"
 
@@ -7,6 +8,11 @@ namespace attnewton {
 
 RowMatrix LoadedProblem::read_moved_rows(const std::string& /*path*/) const {
   throw UsageError("--shift-a goes with --problem regression alone");
+}
+
+std::unique_ptr<DampedHessian> LoadedProblem::damped_hessian(const HessianOptions& options) const {
+  if (options.kind == HessianKind::none) return make_identity_hessian(problem());
+  return make_assembled_hessian(problem(), std::shared_ptr<const HessianModel>(hessian(options)));
 }
 
 std::unique_ptr<LoadedProblem> load_problem(const Communicator& comm, const ProblemOptions& options) {

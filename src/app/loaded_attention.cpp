@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "attnewton/curvature/attention_hessian.hpp"
+#include "attnewton/curvature/kronecker_hessian.hpp"
 #include "attnewton/io/npy_writer.hpp"
 #include "attnewton/parallel/agreement.hpp"
 #include "attnewton/problems/attention_reference.hpp"
@@ -42,6 +43,8 @@ class LoadedAttention : public LoadedProblem {
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override {
     return std::make_unique<AttentionHessian>(problem_, form_of(options));
   }
+  std::unique_ptr<DampedHessian> damped_hessian(const HessianOptions& options) const override;
+  HessianKind default_preconditioner() const override { return HessianKind::kronecker; }
   std::string default_start() const override { return "least-squares"; }
   Vector start(const StartOptions& options) const override { return starting_point(problem_, options); }
   void write_solution(const std::string& folder, const Point& point) const override;
@@ -55,6 +58,17 @@ class LoadedAttention : public LoadedProblem {
   AttentionProblem problem_;
   std::optional<KnownWeights> reference_;
 };
+
+std::unique_ptr<DampedHessian> LoadedAttention::damped_hessian(const HessianOptions& options) const {
+  switch (options.kind) {
+    case HessianKind::kronecker:
+      return make_kronecker_hessian(problem_);
+    case HessianKind::y_block:
+      return make_y_block_hessian(problem_);
+    default:
+      return LoadedProblem::damped_hessian(options);
+  }
+}
 
 std::string LoadedAttention::description() const {
   const AttentionData& data = problem_.data();

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "attnewton/curvature/hessian_model.hpp"
+#include "attnewton/curvature/damped_hessian.hpp"
 #include "attnewton/linalg/row_matrix.hpp"
 #include "attnewton/report/result.hpp"
 
@@ -42,6 +42,11 @@ class LoadedProblem {
   virtual Index memory_bytes() const = 0;
   /// Local; the problem must outlive the model.
   virtual std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const = 0;
+  /// Of those and of Hessians that are never assembled. Collective; the problem must outlive it.
+  virtual std::unique_ptr<DampedHessian> damped_hessian(const HessianOptions& options) const;
+
+  /// What --preconditioner auto stands for: what is cheap and good. Local.
+  virtual HessianKind default_preconditioner() const { return HessianKind::exact; }
 
   /// The rule that a start follows if none is given. Local.
   virtual std::string default_start() const = 0;

@@ -147,6 +147,18 @@ Option& OptionTable::integer(const std::string& name, Index& field, const Intege
   return add(std::move(option));
 }
 
+Option& OptionTable::integer(const std::string& name, std::optional<Index>& field,
+                             const IntegerLimits& limits, const std::string& default_text,
+                             const std::string& help) {
+  Option option = described(name, "N", help);
+  option.default_text = default_text;
+  option.set = [&field, limits](const Words& words) { field = integer_of(words.front(), limits); };
+  option.value = [&field]() -> std::optional<OptionValue> {
+    return field ? std::optional<OptionValue>(*field) : std::nullopt;
+  };
+  return add(std::move(option));
+}
+
 Option& OptionTable::integers(const std::string& name, std::vector<Index>& field, const IntegerLimits& limits,
                               const std::string& help) {
   Option option = described(name, "N[,N...]", help);

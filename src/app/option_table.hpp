@@ -85,6 +85,9 @@ class OptionTable {
   Option& flag(const std::string& name, bool& field, const std::string& help);
   Option& integer(const std::string& name, Index& field, const IntegerLimits& limits,
                   const std::string& help);
+  /// An integer whose default depends on other options; `default_text` says how.
+  Option& integer(const std::string& name, std::optional<Index>& field, const IntegerLimits& limits,
+                  const std::string& default_text, const std::string& help);
   /// One or more integers, as words or with commas between them; they replace the default.
   Option& integers(const std::string& name, std::vector<Index>& field, const IntegerLimits& limits,
                    const std::string& help);

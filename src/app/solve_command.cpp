@@ -101,15 +101,15 @@ void SolveCommand::open_watchers(const Communicator& comm, Watchers& watchers) c
 
 SolveSummary SolveCommand::minimise(const LoadedProblem& loaded, Watchers& watchers,
                                     const Vector& start) const {
-  HessianOptions hessian_options = options_.hessian;
-  hessian_options.sampling.seed = options_.start.seed;
-  const auto hessian = loaded.hessian(hessian_options);
+  MethodOptions method_options = options_.method;
+  method_options.hessian.sampling.seed = options_.start.seed;
   const StopSignal stop_signal;
-  NewtonOptions newton = options_.newton;
-  newton.stop_requested = StopSignal::came;
+  MinimiseOptions limits = limits_of(method_options);
+  limits.stop_requested = StopSignal::came;
   try {
+    const OwnedMethod method = make_method(loaded, method_options);
     SolveSummary summary =
-        minimise_by_newton(loaded.problem(), *hessian, start, newton, watchers.observers());
+        attnewton::minimise(loaded.problem(), *method.steps, start, limits, watchers.observers());
     if (watchers.table) watchers.table->finish();
     return summary;
   } catch (const std::bad_alloc&) {
@@ -121,7 +121,7 @@ void SolveCommand::draw(const Communicator& comm, const Watchers& watchers, cons
   if (!comm.is_root()) return;
   const PlotLabels labels{
       fmt::format("attnewton: {} after {} iterations", to_string(result.status), result.iterations),
-      options_.newton.tolerance};
+      options_.method.limits.tolerance};
   const auto failure =
       draw_convergence(path_in(options_.out, "convergence.png"), watchers.history.records(), labels);
   if (failure) say(comm, fmt::format("Note: no convergence.png: {}.", *failure));

@@ -4,21 +4,16 @@
 #include <string>
 
 #include "attnewton/report/console_table.hpp"
-#include "attnewton/solver/newton.hpp"
 
 #include "loaded_problem.hpp"
+#include "method_options.hpp"
 
 namespace attnewton {
-
-/// --method; the kinds to come are other solvers.
-enum class SolveMethod { newton };
 
 struct SolveOptions {
   ProblemOptions problem;
   StartOptions start;
-  SolveMethod method = SolveMethod::newton;
-  HessianOptions hessian;
-  NewtonOptions newton;
+  MethodOptions method;
   ReferenceFiles reference;
   Index threads = 0;  ///< 0: the cores of the rank
   std::string config;

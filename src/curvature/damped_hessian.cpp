@@ -1,6 +1,7 @@
 #include "attnewton/curvature/damped_hessian.hpp"
 
 #include <optional>
+#include <utility>
 
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
@@ -15,18 +16,18 @@ constexpr Index ritz_steps = 30;
 
 class AssembledHessian : public DampedHessian {
  public:
-  AssembledHessian(const Problem& problem, const HessianModel& model)
+  AssembledHessian(const Problem& problem, std::shared_ptr<const HessianModel> model)
       : problem_(problem),
-        model_(model),
+        model_(std::move(model)),
         h_(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns()) {}
 
-  std::string name() const override { return model_.name(); }
-  bool is_random() const override { return model_.is_random(); }
+  std::string name() const override { return model_->name(); }
+  bool is_random() const override { return model_->is_random(); }
 
   void update(const Point& point, const Progress& progress) override {
     const TimingScope timing("hessian");
     factor_.reset();
-    model_.assemble(point, progress, h_);
+    model_->assemble(point, progress, h_);
     mean_abs_diagonal_ = h_.mean_abs_diagonal();
     smallest_ritz_.reset();
     factorisations_ = 0;
@@ -54,7 +55,7 @@ class AssembledHessian : public DampedHessian {
 
  private:
   const Problem& problem_;
-  const HessianModel& model_;
+  std::shared_ptr<const HessianModel> model_;
   DistributedMatrix h_;
   double mean_abs_diagonal_ = 0;
   Index factorisations_ = 0;
@@ -64,8 +65,9 @@ class AssembledHessian : public DampedHessian {
 
 }  // namespace
 
-std::unique_ptr<DampedHessian> make_assembled_hessian(const Problem& problem, const HessianModel& model) {
-  return std::make_unique<AssembledHessian>(problem, model);
+std::unique_ptr<DampedHessian> make_assembled_hessian(const Problem& problem,
+                                                      std::shared_ptr<const HessianModel> model) {
+  return std::make_unique<AssembledHessian>(problem, std::move(model));
 }
 
 }  // namespace attnewton

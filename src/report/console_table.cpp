@@ -34,8 +34,9 @@ std::string trials_text(Index trials) {
 }
 
 using Record = IterationRecord;
-constexpr std::array<Column, 11> columns = {{
+constexpr std::array<Column, 13> columns = {{
     {"iter", 4, false, [](const Record& r) { return fmt::format("{}", r.iteration); }},
+    {"method", 9, false, [](const Record& r) { return after_a_step(r, r.method); }},
     {"loss", 16, false, [](const Record& r) { return fmt::format("{:.9e}", r.objective.loss); }},
     {"|g|/|g0|", 9, false, [](const Record& r) { return fmt::format("{:.2e}", r.relative_gradient); }},
     {"|g|", 9, true, [](const Record& r) { return fmt::format("{:.2e}", r.gradient_norm); }},
@@ -45,6 +46,7 @@ constexpr std::array<Column, 11> columns = {{
     {"damping", 9, false, [](const Record& r) { return after_a_step(r, fmt::format("{:.2e}", r.damping)); }},
     {"ratio", 8, false, [](const Record& r) { return after_a_step(r, ratio_text(r.ratio)); }},
     {"trials", 6, false, [](const Record& r) { return trials_text(r.trials); }},
+    {"products", 8, false, [](const Record& r) { return trials_text(r.products); }},
     {"factor.", 7, true,
      [](const Record& r) { return after_a_step(r, fmt::format("{}", r.factorisations)); }},
     {"seconds", 9, false, [](const Record& r) { return fmt::format("{:.2f}", r.seconds); }},

@@ -14,6 +14,7 @@ namespace attnewton {
 std::string iteration_json(const IterationRecord& record) {
   Json json;
   json["iteration"] = record.iteration;
+  json["method"] = record.method;
   json["loss"] = json_number(record.objective.loss);
   json["data_loss"] = json_number(record.objective.data_loss);
   json["relative_residual"] = json_number(record.objective.relative_residual);
@@ -24,6 +25,7 @@ std::string iteration_json(const IterationRecord& record) {
   json["ratio"] = json_number(record.ratio);
   json["trials"] = record.trials;
   json["factorisations"] = record.factorisations;
+  json["products"] = record.products;
   json["hessian_precision"] = to_string(record.curvature);
   json["seconds"] = json_number(record.seconds);
   return json_text(json);

@@ -30,6 +30,10 @@ void Damping::raise_for_rejection() {
   shift_ = std::max(shift_, floor_) * options_.reject_factor;
 }
 
+void Damping::raise_to(double smallest) {
+  if (smallest > shift_) shift_ = smallest;
+}
+
 void Damping::limit_to(double largest) {
   if (largest < shift_) shift_ = largest;
 }

@@ -1,6 +1,7 @@
 #include "attnewton/solver/newton.hpp"
 
 #include <cmath>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -128,7 +129,9 @@ bool DampedNewton::is_indefinite_by_rounding(const Iterate& iterate) const {
 
 SolveSummary minimise_by_newton(const Problem& problem, const HessianModel& hessian, const Vector& start,
                                 const NewtonOptions& options, std::span<IterationObserver* const> observers) {
-  const auto assembled = make_assembled_hessian(problem, hessian);
+  // Borrowed: the caller's model outlives the solve.
+  const std::shared_ptr<const HessianModel> borrowed(std::shared_ptr<void>(), &hessian);
+  const auto assembled = make_assembled_hessian(problem, borrowed);
   DampedNewton newton(*assembled, options.damping);
   return minimise(problem, newton, start, options, observers);
 }

@@ -38,7 +38,8 @@ class DampedHessian {
 };
 
 /// H̃ of `model` in a distributed matrix, with ScaLAPACK's Cholesky factorisation: unknowns³/3 multiply–adds a
-/// factor, 2 unknowns² a solve, two matrices of unknowns² numbers over all ranks.
-std::unique_ptr<DampedHessian> make_assembled_hessian(const Problem& problem, const HessianModel& model);
+/// factor, 2 unknowns² a solve, two matrices of unknowns² numbers over all ranks. `problem` must outlive it.
+std::unique_ptr<DampedHessian> make_assembled_hessian(const Problem& problem,
+                                                      std::shared_ptr<const HessianModel> model);
 
 }  // namespace attnewton

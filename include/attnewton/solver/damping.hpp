@@ -26,6 +26,8 @@ class Damping {
   void raise_for_indefinite();
   /// The step was rejected.
   void raise_for_rejection();
+  /// μ is at least `smallest`: less is known not to do.
+  void raise_to(double smallest);
   /// μ is at most `largest` from here on: what raised it is gone.
   void limit_to(double largest);
   /// The step was accepted with this actual/predicted decrease and took the gradient's norm to

@@ -1,0 +1,48 @@
+// How a solve makes its steps: the options that say so, and the method they name.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "attnewton/solver/lbfgs.hpp"
+#include "attnewton/solver/minimise.hpp"
+#include "attnewton/solver/newton.hpp"
+#include "attnewton/solver/newton_cg.hpp"
+
+#include "loaded_problem.hpp"
+
+namespace attnewton {
+
+/// --method.
+enum class SolveMethod { newton, newton_cg, lbfgs };
+
+struct MethodOptions {
+  SolveMethod kind = SolveMethod::newton;
+  HessianOptions hessian;
+  HessianKind preconditioner = HessianKind::automatic;
+  MinimiseOptions limits;  ///< but for max_iterations
+  std::optional<Index> max_iterations;
+  DampingOptions damping;
+  NewtonCgOptions newton_cg;
+  LbfgsOptions lbfgs;
+};
+
+/// Adds --method, --hessian and what goes with them. `options` must outlive the table's use.
+void add_method_options(OptionTable& table, MethodOptions& options);
+
+/// Adds the options of each method that few will want to change.
+void add_method_details(OptionTable& table, MethodOptions& options);
+
+/// The limits of a solve by that method.
+MinimiseOptions limits_of(const MethodOptions& options);
+
+/// A step method with what it stands on.
+struct OwnedMethod {
+  std::vector<std::unique_ptr<DampedHessian>> hessians;
+  std::unique_ptr<StepMethod> steps;
+};
+
+/// The method of the options for `loaded`, which must outlive it. Collective on the problem's communicator.
+OwnedMethod make_method(const LoadedProblem& loaded, const MethodOptions& options);
+
+}  // namespace attnewton

@@ -68,7 +68,7 @@ void TileBlocks<Real>::weigh_chunk(const LaneChunk& chunk) {
   const LaneBlock& block = *chunk.block;
   Real* f = f_.of(block);
   pass_.dots(chunk, in_.operands.keys, queries_, f);
-  kernels_.shifted_exponential(block.vectors, chunk.count, chunk.first_visible, f, shift_.of(block));
+  kernels_.shifted_exponential(block.vectors, chunk.count, chunk.mask, f, shift_.of(block));
   if (!shape_.symmetric) pass_.add_mix(chunk, in_.operands.keys, f, sums_.p);
   if (!exact_) return;
   Real* p = p_.of(block);

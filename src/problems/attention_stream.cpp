@@ -105,8 +105,7 @@ void AttentionStream<Real>::back_over_tile(Pass& pass, const Gradient& g, const 
     const Real* weight = stored ? weights.of(block, chunk.index()) : ones.of(block);
     if (!stored) {
       pass.dots(chunk, operands_.keys, queries, f_chunk.of(block));
-      kernels.shifted_exponential(block.vectors, chunk.count, chunk.first_visible, f_chunk.of(block),
-                                  shift.of(block));
+      kernels.shifted_exponential(block.vectors, chunk.count, chunk.mask, f_chunk.of(block), shift.of(block));
     }
     Real* p = g_chunk.of(block);
     pass.dots(chunk, g.outputs_operand, residual, p);

@@ -21,7 +21,7 @@ namespace {
 
 using namespace testing_support;
 
-constexpr RowSampling rules[] = {RowSampling::uniform};
+constexpr RowSampling rules[] = {RowSampling::uniform, RowSampling::norm, RowSampling::leverage};
 constexpr HessianForm forms[] = {HessianForm::exact, HessianForm::gauss_newton};
 constexpr AttentionVariables both_variables[] = {AttentionVariables::projected, AttentionVariables::joint};
 

@@ -10,6 +10,7 @@
 #include "attnewton/curvature/attention_hessian.hpp"
 
 #include "attention_assembly.hpp"
+#include "attention_importances.hpp"
 
 namespace attnewton {
 namespace {
@@ -75,14 +76,10 @@ Index SampledAttentionHessian::sampled_rows(const Progress& progress) const {
   return static_cast<Index>(std::ceil(rows));
 }
 
-Vector SampledAttentionHessian::importances(const AttentionPoint& /*point*/) const {
-  return Vector::Ones(problem_.data().queries.rows());
-}
-
 RowSample SampledAttentionHessian::draw(const AttentionPoint& point, Index rows, Index iteration) const {
   const TimingScope timing("row sampling");
-  return draw_rows(problem_.comm(), importances(point), first_row_,
-                   {static_cast<double>(rows), options_.seed, iteration});
+  return draw_rows(problem_.comm(), attention_importances(problem_, point, options_.rule, options_.form),
+                   first_row_, {static_cast<double>(rows), options_.seed, iteration});
 }
 
 void SampledAttentionHessian::assemble(const Point& base, const Progress& progress,

@@ -9,6 +9,8 @@
 namespace attnewton {
 
 struct AttentionSamplingOptions {
+  /// Importances of query rows: all alike, the size of their terms, or approximate leverage scores; the last
+  /// two take a quarter of a gradient's time.
   RowSampling rule = RowSampling::uniform;
   /// s₀, the expected number of rows over all ranks before the sample grows; 0: default_sampled_query_rows().
   Index rows = 0;
@@ -62,8 +64,6 @@ class SampledAttentionHessian : public HessianModel {
   RowSample draw(const AttentionPoint& point, Index rows, Index iteration) const;
 
  private:
-  Vector importances(const AttentionPoint& point) const;
-
   const AttentionProblem& problem_;
   AttentionSamplingOptions options_;
   Index all_rows_;

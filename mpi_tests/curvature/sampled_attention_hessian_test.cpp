@@ -11,6 +11,7 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/curvature/attention_hessian.hpp"
 #include "attnewton/curvature/hessian_distortion.hpp"
+#include "attnewton/problems/attention_generator.hpp"
 
 #include "support/attention_oracle.hpp"
 #include "support/gather.hpp"
@@ -104,6 +105,220 @@ TEST(SampledAttentionHessian, IsTheSumOverTheDrawnRowsAndItsSchurComplement) {
       }
     }
   }
+}
+
+// Three rows of many on up to four ranks: some of them have none, and take part in every sum all the same.
+TEST(SampledAttentionHessian, GoesWithRanksThatHaveNoSampledRow) {
+  WholeShape shape{.query_lengths = {90, 70}, .causal = true, .weighted = true};
+  const WholeAttention whole = make_whole(shape, 31);
+  for (const auto variables : both_variables) {
+    const AttentionProblem problem = make_problem(Communicator::world(), whole, variables);
+    const auto point = problem.evaluate(0.5 * test_point(problem, 32));
+    const auto& at = static_cast<const AttentionPoint&>(*point);
+    const SampledAttentionHessian model(problem, {.rows = 3, .iteration_growth = 1});
+    for (Index iteration = 0; iteration < 4; ++iteration) {
+      const Vector weights = drawn_weights(problem, whole, model, *point, iteration);
+      Matrix expected = plain_joint_hessian(whole, at.x, at.y, weights, HessianForm::exact);
+      if (variables == AttentionVariables::projected)
+        expected = plain_schur_complement(expected, problem.unknowns_x());
+      const Matrix h = assembled(problem, model, *point, iteration);
+      EXPECT_LE((h - expected).norm(), 1e-11 * expected.norm());
+    }
+  }
+}
+
+// Without a ridge two rows give no K_y of order 3 a factor: the sample is doubled until one does.
+TEST(SampledAttentionHessian, GrowsUntilItTellsY) {
+  const WholeAttention whole = make_whole({.query_lengths = {80}, .ridge = 0}, 33);
+  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::projected);
+  const auto point = problem.evaluate(0.5 * test_point(problem, 34));
+  const auto& at = static_cast<const AttentionPoint&>(*point);
+  const SampledAttentionHessian model(problem, {.rows = 1, .iteration_growth = 1});
+  Index drawn = 0;
+  Vector weights;
+  for (Index rows = 1; drawn < 3; rows *= 2) {
+    const SampledAttentionHessian larger(problem, {.rows = rows, .iteration_growth = 1});
+    weights = drawn_weights(problem, whole, larger, *point, 0);
+    EXPECT_GE((weights.array() > 0).count(), drawn);
+    drawn = (weights.array() > 0).count();
+  }
+  const Matrix expected = plain_schur_complement(
+      plain_joint_hessian(whole, at.x, at.y, weights, HessianForm::exact), problem.unknowns_x());
+  EXPECT_LE((assembled(problem, model, *point, 0) - expected).norm(), 1e-9 * expected.norm());
+}
+
+TEST(SampledAttentionHessian, IsTheExactOneFromHalfOfTheRowsOn) {
+  const WholeAttention whole = make_whole({.query_lengths = {40, 21}, .causal = true, .weighted = true}, 35);
+  for (const auto variables : both_variables) {
+    const AttentionProblem problem = make_problem(Communicator::world(), whole, variables);
+    const auto point = problem.evaluate(0.5 * test_point(problem, 36));
+    for (const HessianForm form : forms) {
+      const Matrix expected = assembled(problem, AttentionHessian(problem, form), *point, 0);
+      for (const RowSampling rule : rules) {
+        const SampledAttentionHessian many(problem, {.rule = rule, .rows = 31, .form = form});
+        EXPECT_EQ(assembled(problem, many, *point, 0), expected);
+        const SampledAttentionHessian grown(problem, {.rule = rule, .rows = 4, .form = form});
+        EXPECT_EQ(assembled(problem, grown, *point, {3, 1e-3}), expected);
+        EXPECT_NE(assembled(problem, grown, *point, {0, 1}), expected);
+      }
+    }
+  }
+}
+
+// Fixed seeds. The mean of 300 matrices lies, entry by entry, within five standard errors of the exact one,
+// all of which are estimated from the same matrices: odds below 1e-3 that a right one fails somewhere.
+TEST(SampledAttentionHessian, IsUnbiasedForTheJointHessian) {
+  const WholeAttention whole =
+      make_whole({.query_lengths = {50, 34}, .d1 = 2, .d2 = 2, .d3 = 2, .causal = true}, 37);
+  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::joint);
+  const auto point = problem.evaluate(0.5 * test_point(problem, 38));
+  const Matrix exact = assembled(problem, AttentionHessian(problem, HessianForm::exact), *point, 0);
+  for (const RowSampling rule : rules) {
+    const SampledAttentionHessian model(problem,
+                                        {.rule = rule, .rows = 20, .iteration_growth = 1, .seed = 3});
+    const Index draws = 300;
+    Matrix sum = Matrix::Zero(exact.rows(), exact.cols());
+    Matrix squares = sum;
+    for (Index iteration = 0; iteration < draws; ++iteration) {
+      const Matrix error = assembled(problem, model, *point, iteration) - exact;
+      sum += error;
+      squares += error.cwiseAbs2();
+    }
+    const Matrix mean = sum / static_cast<double>(draws);
+    const Matrix standard_error = squares.cwiseSqrt() / static_cast<double>(draws);
+    EXPECT_GT(standard_error.maxCoeff(), 1e-4 * exact.norm()) << "the draws do differ";
+    EXPECT_LE((mean.cwiseAbs() - 5 * standard_error).maxCoeff(), 1e-12 * exact.norm()) << to_string(rule);
+  }
+}
+
+TEST(SampledAttentionHessian, DependsOnSeedAndIterationButNotOnRanks) {
+  const WholeAttention whole =
+      make_whole({.query_lengths = {60, 90, 33}, .d3 = 2, .separate_values = true, .causal = true}, 39);
+  const AttentionProblem alone = make_problem(Communicator::self(), whole, AttentionVariables::projected);
+  const AttentionProblem shared = make_problem(Communicator::world(), whole, AttentionVariables::projected);
+  const Vector theta = 0.5 * test_point(alone, 40);
+  const auto point_alone = alone.evaluate(theta);
+  const auto point = shared.evaluate(theta);
+  for (const RowSampling rule : rules) {
+    const AttentionSamplingOptions options{.rule = rule, .rows = 40, .seed = 5};
+    const Matrix expected = assembled(alone, SampledAttentionHessian(alone, options), *point_alone, 2);
+    const SampledAttentionHessian model(shared, options);
+    EXPECT_LE((assembled(shared, model, *point, 2) - expected).norm(), 1e-9 * expected.norm());
+    EXPECT_GT((assembled(shared, model, *point, 3) - expected).norm(), 1e-3 * expected.norm());
+    AttentionSamplingOptions other = options;
+    other.seed = 6;
+    EXPECT_GT((assembled(shared, SampledAttentionHessian(shared, other), *point, 2) - expected).norm(),
+              1e-3 * expected.norm());
+  }
+}
+
+TEST(SampledAttentionHessian, MixedPrecisionIsSinglePrecisionsDistanceFromDouble) {
+  const WholeAttention whole = make_whole(
+      {.name = "causal", .query_lengths = {700, 30}, .d1 = 6, .d2 = 6, .d3 = 6, .e = 4, .causal = true}, 21);
+  const auto comm = Communicator::world();
+  for (const auto variables : both_variables) {
+    const AttentionProblem full = make_problem(comm, whole, variables);
+    const AttentionProblem mixed = make_problem(comm, whole, variables, Precision::mixed);
+    const Vector theta = 0.3 * test_point(full, 22);
+    const auto coarse_point = mixed.evaluate_fully(theta, Precision::mixed);
+    ASSERT_EQ(coarse_point->curvature(), Precision::mixed);
+    const AttentionSamplingOptions options{.rows = 200};
+    const Matrix expected = assembled(full, SampledAttentionHessian(full, options), *full.evaluate(theta), 0);
+    const Matrix coarse = assembled(mixed, SampledAttentionHessian(mixed, options), *coarse_point, 0);
+    const double error = (coarse - expected).norm() / expected.norm();
+    EXPECT_LE(error, 2e-5);
+    EXPECT_GE(error, 1e-9) << "float was not used";
+    // Importances in float: probabilities differ by roundings, the rows hardly ever.
+    const AttentionSamplingOptions by_norm{.rule = RowSampling::norm, .rows = 200};
+    const Matrix weighted = assembled(full, SampledAttentionHessian(full, by_norm), *full.evaluate(theta), 0);
+    const Matrix both = assembled(mixed, SampledAttentionHessian(mixed, by_norm), *coarse_point, 0);
+    EXPECT_LE((both - weighted).norm(), 1e-4 * weighted.norm());
+  }
+}
+
+// A planted layer at its own X and Y: the Hessian is Gauss–Newton's but for noise, and positive definite.
+class PlantedLayer {
+ public:
+  PlantedLayer(Index heavy_rows, double times) {
+    const AttentionRecipe recipe{
+        .rows = 1800, .width = 5, .output_width = 3, .sequence_length = 150, .seed = 3};
+    PlantedAttention planted = generate_attention(Communicator::self(), recipe);
+    for (Index i = 0; i < heavy_rows; ++i) planted.inputs.row(i * (1800 / heavy_rows) + 7) *= times;
+    WholeAttention whole;
+    whole.a1 = whole.a2 = planted.inputs;
+    whole.b = planted.target;
+    whole.query_offsets = whole.key_offsets = planted.offsets;
+    whole.ridge = 1e-6;
+    problem_ = std::make_unique<AttentionProblem>(
+        Communicator::world(), make_data(whole, Communicator::world().size(), Communicator::world().rank()),
+        RegulariserOptions{.ridge = 1e-6}, AttentionVariables::projected);
+    point_ = problem_->evaluate(problem_->theta_of(planted.x, planted.y));
+  }
+
+  // The median of nine fixed draws.
+  double distortion(RowSampling rule, Index rows) const {
+    const auto grid = std::make_shared<ProcessGrid>(problem_->comm());
+    DistributedMatrix exact(grid, problem_->unknowns(), problem_->unknowns(), 4);
+    DistributedMatrix sampled(grid, problem_->unknowns(), problem_->unknowns(), 4);
+    AttentionHessian(*problem_, HessianForm::gauss_newton).assemble(*point_, 0, exact);
+    const SampledAttentionHessian model(
+        *problem_,
+        {.rule = rule, .rows = rows, .form = HessianForm::gauss_newton, .iteration_growth = 1, .seed = 7});
+    std::vector<double> distortions;
+    for (Index iteration = 0; iteration < 9; ++iteration) {
+      model.assemble(*point_, iteration, sampled);
+      distortions.push_back(hessian_distortion(exact, sampled).value());
+    }
+    std::nth_element(distortions.begin(), distortions.begin() + 4, distortions.end());
+    return distortions[4];
+  }
+
+ private:
+  std::unique_ptr<AttentionProblem> problem_;
+  std::unique_ptr<Point> point_;
+};
+
+// Four times the rows halve the distortion.
+TEST(SampledAttentionHessian, DistortionFallsWithTheRootOfTheRows) {
+  const PlantedLayer layer(0, 1);
+  for (const RowSampling rule : rules) {
+    const double few = layer.distortion(rule, 200);
+    const double many = layer.distortion(rule, 800);
+    EXPECT_LT(many, 0.65 * few) << to_string(rule);
+    EXPECT_GT(many, 0.2 * few) << to_string(rule);
+  }
+}
+
+// Six rows of 1800 that are 20 times as long, as queries and as keys of their sequences.
+TEST(SampledAttentionHessian, ImportancesFindHeavyRows) {
+  const PlantedLayer layer(6, 20);
+  const double uniform = layer.distortion(RowSampling::uniform, 300);
+  EXPECT_LT(2 * layer.distortion(RowSampling::norm, 300), uniform);
+  EXPECT_LT(2 * layer.distortion(RowSampling::leverage, 300), uniform);
+}
+
+TEST(SampledAttentionHessian, KeepsToItsOptions) {
+  const WholeAttention whole = make_whole({.query_lengths = {900}}, 41);
+  const AttentionProblem problem = make_problem(Communicator::world(), whole, AttentionVariables::projected);
+  const SampledAttentionHessian model(problem,
+                                      {.rows = 100, .gradient_exponent = 0.5, .iteration_growth = 1.5});
+  EXPECT_EQ(model.name(), "sampled");
+  EXPECT_TRUE(model.is_random());
+  EXPECT_EQ(model.sampled_rows({0, 1}), 100);
+  EXPECT_EQ(model.sampled_rows({0, 4}), 100) << "a larger gradient takes no rows away";
+  EXPECT_EQ(model.sampled_rows({0, 0.25}), 200);
+  EXPECT_EQ(model.sampled_rows({2, 0.9}), 225);
+  EXPECT_EQ(model.sampled_rows({3, 0.9}), 338);
+  EXPECT_EQ(model.sampled_rows({0, 0.01}), 900) << "more than half: all";
+  EXPECT_EQ(model.sampled_rows({10000, 0}), 900);
+  // 3·3 unknowns, 2 residuals a row; ε = 3: √4 − 1 = 1.
+  EXPECT_EQ(default_sampled_query_rows(problem.data(), RowSampling::leverage, 3), 12);
+  EXPECT_EQ(default_sampled_query_rows(problem.data(), RowSampling::uniform, 3), 32);
+  EXPECT_EQ(SampledAttentionHessian(problem, {.epsilon = 3}).initial_rows(), 12);
+  for (const AttentionSamplingOptions& wrong :
+       {AttentionSamplingOptions{.rows = -1}, AttentionSamplingOptions{.epsilon = 0},
+        AttentionSamplingOptions{.gradient_exponent = -1}, AttentionSamplingOptions{.iteration_growth = 0.9}})
+    EXPECT_THROW(SampledAttentionHessian(problem, wrong), UsageError);
 }
 
 }  // namespace

@@ -15,6 +15,10 @@
 namespace attnewton {
 namespace {
 
+// How many times as many rows as if their residuals were independent directions: measured.
+constexpr double weighted_excess = 2.5;
+constexpr double uniform_excess = 7;
+
 void check(const AttentionSamplingOptions& options) {
   if (options.rows < 0)
     throw UsageError(fmt::format("the number of sampled rows must be positive, not {}", options.rows));
@@ -46,13 +50,14 @@ Matrix gram_y_of(const AttentionProblem& problem, const AttentionRows& rows) {
 
 }  // namespace
 
-Index default_sampled_query_rows(const AttentionData& data, double epsilon) {
+Index default_sampled_query_rows(const AttentionData& data, RowSampling rule, double epsilon) {
   const auto unknowns = static_cast<double>(data.query_width() * data.key_width());
   const auto residuals = static_cast<double>(std::min(data.output_width(), data.key_width()));
   const double ratio = std::sqrt(1 + epsilon) - 1;
   const double columns = std::max(unknowns / residuals, static_cast<double>(data.value_width()));
+  const double excess = rule == RowSampling::uniform ? uniform_excess : weighted_excess;
   // More rows than any problem has are as good as all.
-  return static_cast<Index>(std::ceil(std::min(columns / (ratio * ratio), 1e15)));
+  return static_cast<Index>(std::ceil(std::min(excess * columns / (ratio * ratio), 1e15)));
 }
 
 SampledAttentionHessian::SampledAttentionHessian(const AttentionProblem& problem,
@@ -63,7 +68,8 @@ SampledAttentionHessian::SampledAttentionHessian(const AttentionProblem& problem
       first_row_(first_row_of(problem)),
       initial_rows_(options.rows) {
   check(options);
-  if (options.rows == 0) initial_rows_ = default_sampled_query_rows(problem.data(), options.epsilon);
+  if (options.rows == 0)
+    initial_rows_ = default_sampled_query_rows(problem.data(), options.rule, options.epsilon);
 }
 
 Index SampledAttentionHessian::sampled_rows(const Progress& progress) const {

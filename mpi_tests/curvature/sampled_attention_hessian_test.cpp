@@ -165,7 +165,7 @@ TEST(SampledAttentionHessian, IsTheExactOneFromHalfOfTheRowsOn) {
   }
 }
 
-// Fixed seeds. The mean of 300 matrices lies, entry by entry, within five standard errors of the exact one,
+// Fixed seeds. The mean of 150 matrices lies, entry by entry, within five standard errors of the exact one,
 // all of which are estimated from the same matrices: odds below 1e-3 that a right one fails somewhere.
 TEST(SampledAttentionHessian, IsUnbiasedForTheJointHessian) {
   const WholeAttention whole =
@@ -176,7 +176,7 @@ TEST(SampledAttentionHessian, IsUnbiasedForTheJointHessian) {
   for (const RowSampling rule : rules) {
     const SampledAttentionHessian model(problem,
                                         {.rule = rule, .rows = 20, .iteration_growth = 1, .seed = 3});
-    const Index draws = 300;
+    const Index draws = 150;
     Matrix sum = Matrix::Zero(exact.rows(), exact.cols());
     Matrix squares = sum;
     for (Index iteration = 0; iteration < draws; ++iteration) {

@@ -8,9 +8,24 @@ namespace {
 
 using namespace testing_support;
 
+// Lane i sees the first first_visible + i of the keys, or all when first_visible ≥ count.
 struct Chunk {
   Size count;
   Size first_visible;
+};
+
+// That mask for the kernels, as of a chunk that begins with key `first`.
+class ConsecutiveMask {
+ public:
+  ConsecutiveMask(const Chunk& chunk, Size width, Size first = 1000) : first_(first) {
+    if (chunk.first_visible >= chunk.count) return;
+    for (Size i = 0; i < width; ++i) visible_.push_back(first + chunk.first_visible + i);
+  }
+  operator LaneMask() const { return {visible_.empty() ? nullptr : visible_.data(), first_}; }
+
+ private:
+  Size first_;
+  std::vector<Size> visible_;
 };
 
 // The softmax of a block, chunk by chunk, with all that went in.
@@ -40,8 +55,8 @@ class ChunkRun {
     Field<Real> scores(chunk.count, width_, width_);
     std::copy(logits.begin(), logits.end(), scores.data());
     Field<Real> before = maximum_;
-    const bool changed = kernels_.softmax(vectors_, chunk.count, chunk.first_visible, scores.data(),
-                                          maximum_.data(), sum_.data(), rescale_.data());
+    const bool changed = kernels_.softmax(vectors_, chunk.count, ConsecutiveMask(chunk, width_),
+                                          scores.data(), maximum_.data(), sum_.data(), rescale_.data());
     keys_ += chunk.count;
     bool expected_change = false;
     for (Size i = 0; i < width_; ++i) {
@@ -192,12 +207,12 @@ TEST_P(Softmax, StartsWithTheFirstKeyThatCounts) {
       std::vector<double> sum(at(width), 0);
       std::vector<double> rescale(at(width), 0);
       std::vector<Real> nothing(at(3 * width), visible == 3 ? -infinity<Real> : Real{5});
-      EXPECT_FALSE(
-          kernels.softmax(vectors, 3, visible, nothing.data(), maximum.data(), sum.data(), rescale.data()));
+      EXPECT_FALSE(kernels.softmax(vectors, 3, ConsecutiveMask({3, visible}, width), nothing.data(),
+                                   maximum.data(), sum.data(), rescale.data()));
       EXPECT_EQ(nothing, std::vector<Real>(at(3 * width), 0));
       EXPECT_EQ(sum, std::vector<double>(at(width), 0));
       std::vector<Real> equal(at(2 * width), Real{-7});
-      EXPECT_TRUE(kernels.softmax(vectors, 2, 2, equal.data(), maximum.data(), sum.data(), rescale.data()));
+      EXPECT_TRUE(kernels.softmax(vectors, 2, {}, equal.data(), maximum.data(), sum.data(), rescale.data()));
       EXPECT_EQ(equal, std::vector<Real>(at(2 * width), 1));
       EXPECT_EQ(maximum, std::vector<Real>(at(width), -7));
       EXPECT_EQ(sum, std::vector<double>(at(width), 2));
@@ -217,7 +232,7 @@ TEST_P(Softmax, DoesNotSwallowNaN) {
         std::vector<Real> maximum(at(width), -infinity<Real>);
         std::vector<double> sum(at(width), 0);
         std::vector<double> rescale(at(width), 0);
-        kernels.softmax(vectors, count, count, scores.data(), maximum.data(), sum.data(), rescale.data());
+        kernels.softmax(vectors, count, {}, scores.data(), maximum.data(), sum.data(), rescale.data());
         EXPECT_TRUE(std::isnan(scores[at(key * width + lane)])) << key << " " << lane;
         for (Size i = 0; i < width; ++i) EXPECT_EQ(std::isnan(sum[at(i)]), i == lane) << key << " " << lane;
       }
@@ -248,7 +263,7 @@ TEST_P(Softmax, SumsKeysInDouble) {
     std::vector<Real> maximum(at(width), Real{0});
     std::vector<double> sum(at(width), 33554432.0);
     std::vector<double> rescale(at(width), 0);
-    EXPECT_FALSE(kernels.softmax(vectors, 1, 1, scores.data(), maximum.data(), sum.data(), rescale.data()));
+    EXPECT_FALSE(kernels.softmax(vectors, 1, {}, scores.data(), maximum.data(), sum.data(), rescale.data()));
     EXPECT_EQ(sum, std::vector<double>(at(width), 33554433.0));
     EXPECT_EQ(rescale, std::vector<double>(at(width), 1.0));
   });
@@ -265,7 +280,8 @@ TEST_P(Softmax, ShiftedExponentialsAreTheSoftmaxAtItsLogSum) {
         const auto logits = numbers.uniforms<Real>(count * width, -120, -2);
         Field<Real> scores(count, width, width);
         std::copy(logits.begin(), logits.end(), scores.data());
-        kernels.shifted_exponential(vectors, count, visible, scores.data(), shift.data());
+        kernels.shifted_exponential(vectors, count, ConsecutiveMask({count, visible}, width), scores.data(),
+                                    shift.data());
         Worst worst;
         for (Size k = 0; k < count; ++k) {
           for (Size i = 0; i < width; ++i) {
@@ -278,6 +294,37 @@ TEST_P(Softmax, ShiftedExponentialsAreTheSoftmaxAtItsLogSum) {
         }
         EXPECT_LE(worst.ratio(), 1) << count << " " << visible;
         EXPECT_TRUE(scores.is_clean_outside());
+      }
+    }
+  });
+}
+
+// Lanes in any order of what they see: each as if it were alone.
+TEST_P(Softmax, MasksLanesThatDoNotFollowOneAnother) {
+  at_every_width([]<class Real>(const TileKernels<Real>& kernels, Size vectors) {
+    Numbers numbers(19);
+    const Size width = vectors * kernels.lanes;
+    const Size count = 9;
+    const Size first = 40;
+    std::vector<Size> visible;
+    for (Size i = 0; i < width; ++i) visible.push_back(first + (7 * i + 3) % (count + 2));
+    const auto logits = numbers.uniforms<Real>(count * width, -5, -2);
+    const std::vector<Real> no_shift(at(width), Real{0});
+    std::vector<Real> all = logits;
+    kernels.shifted_exponential(vectors, count, {}, all.data(), no_shift.data());
+    std::vector<Real> seen = logits;
+    kernels.shifted_exponential(vectors, count, {visible.data(), first}, seen.data(), no_shift.data());
+    std::vector<Real> scores = logits;
+    std::vector<Real> maximum(at(width), Real{0});
+    std::vector<double> sum(at(width), 0);
+    std::vector<double> rescale(at(width), 0);
+    kernels.softmax(vectors, count, {visible.data(), first}, scores.data(), maximum.data(), sum.data(),
+                    rescale.data());
+    for (Size k = 0; k < count; ++k) {
+      for (Size i = 0; i < width; ++i) {
+        const Real expected = first + k < visible[at(i)] ? all[at(k * width + i)] : Real{0};
+        EXPECT_EQ(seen[at(k * width + i)], expected) << k << " " << i;
+        EXPECT_EQ(scores[at(k * width + i)], expected) << k << " " << i;
       }
     }
   });

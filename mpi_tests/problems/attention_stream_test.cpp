@@ -2,6 +2,7 @@
 // other cuts into tiles.
 #include "attnewton/problems/attention_stream.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -94,9 +95,13 @@ void expect_plain(const WholeShape& shape) {
   const PlainStream plain = plain_stream(data, point, direction);
   const Passes<double> in_double(data, point, direction);
   expect_near(in_double.at, in_double.along, plain, 1e-13);
+  const Matrix some_values = data.values().leftCols(std::min<Index>(32, data.value_width()));
+  const ExactMatrix some_mixed = plain.mixed.leftCols(some_values.cols());
+  EXPECT_LE(difference(in_double.stream.averages(point.x, in_double.at, some_values), some_mixed), 1e-13);
   SCOPED_TRACE("float");
   const Passes<float> in_float(data, point, direction);
   expect_near(in_float.at, in_float.along, plain, 1e-5);
+  EXPECT_LE(difference(in_float.stream.averages(point.x, in_float.at, some_values), some_mixed), 1e-5);
 }
 
 const std::vector<Index>& lengths() {

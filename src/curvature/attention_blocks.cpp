@@ -26,7 +26,7 @@ class TileBlocks {
       : in_(inputs),
         shape_(inputs.shape),
         exact_(form == HessianForm::exact),
-        pass_(inputs.data.queries, inputs.operands, tile),
+        pass_(inputs.rows.queries, inputs.operands, tile),
         kernels_(pass_.kernels()) {}
 
   void add_up_keys();
@@ -68,7 +68,7 @@ void TileBlocks<Real>::weigh_chunk(const LaneChunk& chunk) {
   const LaneBlock& block = *chunk.block;
   Real* f = f_.of(block);
   pass_.dots(chunk, in_.operands.keys, queries_, f);
-  kernels_.shifted_exponential(block.vectors, chunk.count, chunk.first_visible, f, shift_.of(block));
+  kernels_.shifted_exponential(block.vectors, chunk.count, chunk.mask, f, shift_.of(block));
   if (!shape_.symmetric) pass_.add_mix(chunk, in_.operands.keys, f, sums_.p);
   if (!exact_) return;
   Real* p = p_.of(block);
@@ -109,11 +109,11 @@ void TileBlocks<Real>::add_up_keys() {
   f_ = pass_.array(keys_per_chunk);
   if (exact_) p_ = pass_.array(keys_per_chunk);
   queries_ = pass_.queries_times(in_.x);
-  shift_ = pass_.per_row([&](Index j) { return in_.at.log_sum[first_row + j]; });
-  residual_ = pass_.packed(in_.at.residual);
+  shift_ = pass_.per_row([&](Index j) { return in_.rows.at.log_sum[first_row + j]; });
+  residual_ = pass_.packed(in_.rows.at.residual);
   s_ = pass_.per_row([&](Index j) {
-    const auto c = in_.at.residual.row(first_row + j);
-    return c.dot(c + in_.data.target.row(first_row + j));
+    const auto c = in_.rows.at.residual.row(first_row + j);
+    return c.dot(c + in_.rows.target.row(first_row + j));
   });
   ones_ = pass_.per_row([](Index) { return 1; });
   khatri_rao_ = pass_.numbers(keys_per_chunk * khatri_rao_columns);
@@ -151,7 +151,7 @@ void TileBlocks<Real>::multiply_n_by_y(const LaneBlock& block, const Real* n, Re
 // h_j = g_j − s_j p_j = (P A₂)_j, which gathers the s_j terms (−g pᵀ − p gᵀ + 2 s p pᵀ).
 template <class Real>
 void TileBlocks<Real>::finish() {
-  const Lane t = pass_.packed(in_.at.mixed);
+  const Lane t = pass_.packed(in_.rows.at.mixed);
   const Lane p = shape_.symmetric ? t : pass_.rounded(sums_.p);
   const Lane h = exact_ ? pass_.rounded(sums_.p_keys) : Lane();
   n_ = pass_.rounded(sums_.r);
@@ -188,13 +188,13 @@ RowBlocks<Real>::RowBlocks(const BlockShape& shape, HessianForm form, Index rows
       k(rows, shape.k_size(), panel_width<Real>()) {}
 
 template <class Real>
-BlockInputs<Real>::BlockInputs(const AttentionProblem& problem, const AttentionPoint& point)
-    : data(problem.data()),
-      operands(problem.stream<Real>().operands()),
-      at(point.at),
-      shape(BlockShape::of(data)),
-      scaled_x(data.scale * point.x),
-      outputs_in_double(product_by_rows(data.values(), point.y)),
+BlockInputs<Real>::BlockInputs(const AttentionProblem& problem, const AttentionPoint& point,
+                               const AttentionRows& query_rows)
+    : operands(problem.stream<Real>().operands()),
+      rows(query_rows),
+      shape(BlockShape::of(problem.data())),
+      scaled_x(problem.data().scale * point.x),
+      outputs_in_double(product_by_rows(problem.data().values(), point.y)),
       x(scaled_x),
       y(point.y),
       outputs(outputs_in_double) {}

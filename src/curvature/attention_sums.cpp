@@ -16,14 +16,14 @@ namespace {
 template <class Real>
 class LeftFactors {
  public:
-  LeftFactors(const AttentionData& data, const AttentionForward& at)
+  LeftFactors(double scale, const AttentionRows& rows)
       : kernels_(tile_kernels<Real>(instruction_set())),
-        scale_(static_cast<Real>(data.scale)),
-        queries_(data.queries),
-        mixed_(at.mixed),
-        residual_(at.residual) {}
+        scale_(static_cast<Real>(scale)),
+        queries_(rows.left_queries),
+        mixed_(rows.left_mixed),
+        residual_(rows.left_residual) {}
 
-  // scale² vech(a_j a_jᵀ) of the rows from `begin` on.
+  // scale² vech(a_j a_jᵀ) of the rows from `begin` on, a_j standing for √w_j a_j, as t_j and c_j below.
   typename RowProduct<Real>::Left squares(Index begin) const { return squared_rows(queries_, scale_, begin); }
   // scale a_j ⊗ t_j
   typename RowProduct<Real>::Left with_mixed(Index begin) const { return products(begin, mixed_); }
@@ -47,8 +47,9 @@ class LeftFactors {
 
 }  // namespace
 
-AttentionSums::AttentionSums(const AttentionProblem& problem, const AttentionPoint& point, HessianForm form)
-    : problem_(problem), point_(point), form_(form), shape_(BlockShape::of(problem.data())) {
+AttentionSums::AttentionSums(const AttentionProblem& problem, const AttentionPoint& point,
+                             const AttentionRows& rows, HessianForm form)
+    : problem_(problem), point_(point), rows_(rows), form_(form), shape_(BlockShape::of(problem.data())) {
   const Index width = is_coarse() ? panel_width<float>() : panel_width<double>();
   xx_ = PanelMatrix<double>(packed_size(shape_.d1), shape_.m_size(), width);
   xy_t_ = PanelMatrix<double>(shape_.d1 * shape_.d3, shape_.k_size(), width);
@@ -59,7 +60,7 @@ AttentionSums::AttentionSums(const AttentionProblem& problem, const AttentionPoi
 // sums hold anything.
 bool AttentionSums::start() {
   const AttentionRegulariser& regulariser = problem_.regulariser();
-  if (!regulariser.is_weighted() && !problem_.tiles().empty()) return false;
+  if (!regulariser.is_weighted() && !rows_.tiles.empty()) return false;
   xx_.set_zero();
   xy_t_.set_zero();
   if (!xy_c_.empty()) xy_c_.set_zero();
@@ -82,11 +83,11 @@ void AttentionSums::add_up(const std::function<void(Range)>& rows_done) {
 
 template <class Real>
 void AttentionSums::add_rows(const std::function<void(Range)>& rows_done) {
-  const BlockInputs<Real> inputs(problem_, point_);
-  const LeftFactors<Real> left(inputs.data, inputs.at);
+  const BlockInputs<Real> inputs(problem_, point_, rows_);
+  const LeftFactors<Real> left(problem_.data().scale, rows_);
   const Index numbers_a_row = shape_.m_size() + shape_.n_size() + shape_.k_size();
   const Index limit = chunk_rows(static_cast<Index>(sizeof(Real)) * numbers_a_row);
-  RowBlocks<Real> blocks(shape_, form_, std::min(limit, inputs.data.queries.rows()));
+  RowBlocks<Real> blocks(shape_, form_, std::min(limit, rows_.queries.rows()));
   const bool accumulate = start();
   const MakeProducts<Real> make_products = [&](auto chunk, auto& products) {
     const Index begin = chunk.front().queries.begin;
@@ -102,7 +103,7 @@ void AttentionSums::add_rows(const std::function<void(Range)>& rows_done) {
           {&xy_c_, &blocks.n, rows, left.with_residual(begin), [this](Index a) { return a * shape_.e; }});
     products.push_back({&xx_, &blocks.m, rows, left.squares(begin), [](Index a) { return packed_size(a); }});
   };
-  add_up_in_chunks<Real>(problem_.tiles(), limit, shape_.d1, accumulate, make_products, rows_done);
+  add_up_in_chunks<Real>(rows_.tiles, limit, shape_.d1, accumulate, make_products, rows_done);
 }
 
 Matrix AttentionSums::xx_row(Index a) const {

@@ -34,18 +34,6 @@ Vector sum_over_ranks(const Communicator& comm, Vector numbers) {
 
 }  // namespace
 
-const char* to_string(RowSampling rule) {
-  switch (rule) {
-    case RowSampling::uniform:
-      return "uniform";
-    case RowSampling::norm:
-      return "norm";
-    case RowSampling::leverage:
-      break;
-  }
-  return "leverage";
-}
-
 Index default_sampled_rows(Index unknowns) {
   const auto d = static_cast<double>(unknowns);
   return static_cast<Index>(std::ceil(8 * d * (1 + std::log(d))));

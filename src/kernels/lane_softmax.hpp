@@ -7,14 +7,14 @@
 namespace attnewton {
 namespace {
 
-// Lane i of vector v is masked at key k when k ≥ first_visible + (index of the lane).
+// Lane i of vector v is masked at key k of the chunk when k ≥ visible[i].
 template <class Real>
 struct Mask {
-  Vec<Real> visible;  // first_visible + index, of the vector's lanes
+  Vec<Real> visible;  // of the chunk's keys, of the vector's lanes
 
-  ATTNEWTON_INLINE Mask(Size first_visible, Size v) {
+  ATTNEWTON_INLINE Mask(const LaneMask& mask, Size v) {
     for (Size i = 0; i < lanes<Real>; ++i)
-      visible[i] = static_cast<Real>(first_visible + v * lanes<Real> + i);
+      visible[i] = static_cast<Real>(mask.visible[v * lanes<Real> + i] - mask.first);
   }
   ATTNEWTON_INLINE Vec<Real> operator()(Size k, Vec<Real> score, Real masked) const {
     return all(static_cast<Real>(k)) >= visible ? all(masked) : score;
@@ -29,11 +29,11 @@ ATTNEWTON_INLINE void add_in_double(Vec<Real> part, const double* factor, double
 }
 
 template <class Real>
-void mask_scores(Size vectors, Size count, Size first_visible, Real* scores, Real masked) {
-  if (first_visible >= count) return;
+void mask_scores(Size vectors, Size count, const LaneMask& lane_mask, Real* scores, Real masked) {
+  if (lane_mask.visible == nullptr) return;
   const Size width = vectors * lanes<Real>;
   for (Size v = 0; v < vectors; ++v) {
-    const Mask<Real> mask(first_visible, v);
+    const Mask<Real> mask(lane_mask, v);
     for (Size k = 0; k < count; ++k) {
       Real* p = scores + k * width + v * lanes<Real>;
       store(p, mask(k, load(p), masked));
@@ -107,22 +107,22 @@ bool softmax_block(Size count, Real* scores, Real* maximum, double* sum, double*
 }
 
 template <class Real>
-bool softmax(Size vectors, Size count, Size first_visible, Real* scores, Real* maximum, double* sum,
+bool softmax(Size vectors, Size count, const LaneMask& mask, Real* scores, Real* maximum, double* sum,
              double* rescale) {
-  mask_scores<Real>(vectors, count, first_visible, scores, -infinity<Real>);
+  mask_scores<Real>(vectors, count, mask, scores, -infinity<Real>);
   return with_vectors(vectors,
                       [&]<int v>() { return softmax_block<Real, v>(count, scores, maximum, sum, rescale); });
 }
 
 template <class Real>
-void shifted_exponential(Size vectors, Size count, Size first_visible, Real* scores, const Real* shift) {
+void shifted_exponential(Size vectors, Size count, const LaneMask& mask, Real* scores, const Real* shift) {
   with_vectors(vectors, [&]<int v>() {
     Vec<Real> shifts[v];
     Vec<Real> unused[v] = {};
     for (int i = 0; i < v; ++i) shifts[i] = load(shift + i * lanes<Real>);
     exponentials<Real, v>(count, shifts, scores, unused);
   });
-  mask_scores<Real>(vectors, count, first_visible, scores, Real{0});
+  mask_scores<Real>(vectors, count, mask, scores, Real{0});
 }
 
 // Calls f(p, v) for vector v of every key's lanes, p its offset.

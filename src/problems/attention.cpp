@@ -250,7 +250,6 @@ Objective AttentionProblem::objective_of(const Matrix& x, const Matrix& y, const
   return {values[0], values[1], values[2]};
 }
 
-// The lower Cholesky factor of K_y that rank 0 found, or an empty matrix if any rank found none.
 Matrix AttentionProblem::agreed_factor(const Matrix& gram) const {
   Matrix factor = factor_or_empty(gram);
   if (comm_.min(Index{factor.size()}) == 0) return {};

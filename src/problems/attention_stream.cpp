@@ -105,8 +105,7 @@ void AttentionStream<Real>::back_over_tile(Pass& pass, const Gradient& g, const 
     const Real* weight = stored ? weights.of(block, chunk.index()) : ones.of(block);
     if (!stored) {
       pass.dots(chunk, operands_.keys, queries, f_chunk.of(block));
-      kernels.shifted_exponential(block.vectors, chunk.count, chunk.first_visible, f_chunk.of(block),
-                                  shift.of(block));
+      kernels.shifted_exponential(block.vectors, chunk.count, chunk.mask, f_chunk.of(block), shift.of(block));
     }
     Real* p = g_chunk.of(block);
     pass.dots(chunk, g.outputs_operand, residual, p);
@@ -114,6 +113,32 @@ void AttentionStream<Real>::back_over_tile(Pass& pass, const Gradient& g, const 
     pass.add_mix(chunk, operands_.keys, p, sum);
   });
   pass.unpack(sum, pulled_back);
+}
+
+// ------------------------------------------------------------------------------------------ averages
+
+template <class Real>
+Matrix AttentionStream<Real>::averages(const Matrix& x, const AttentionForward& at, const Matrix& b) const {
+  const Matrix scaled_x = data_.scale * x;
+  const Operand<Real> x_operand(scaled_x);
+  const Operand<Real> b_operand(b);
+  Matrix averages(data_.queries.rows(), b.cols());
+  for_each_tile([&](Pass& pass) {
+    const Index first_row = pass.tile().queries.begin;
+    const Lanes queries = pass.queries_times(x_operand);
+    const Lanes shift = pass.per_row([&](Index j) { return at.log_sum[first_row + j]; });
+    const Lanes f = pass.array(keys_per_chunk);
+    const auto sum = pass.template array<double>(b.cols());
+    pass.for_each_chunk([&](const LaneChunk& chunk) {
+      const LaneBlock& block = *chunk.block;
+      pass.dots(chunk, operands_.keys, queries, f.of(block));
+      pass.kernels().shifted_exponential(block.vectors, chunk.count, chunk.mask, f.of(block),
+                                         shift.of(block));
+      pass.add_mix(chunk, b_operand, f.of(block), sum);
+    });
+    pass.unpack(sum, averages);
+  });
+  return averages;
 }
 
 template class AttentionStream<double>;

@@ -24,7 +24,7 @@ class AttentionStream<Real>::TileLogits {
 
   void compute(const LaneChunk& chunk) const {
     pass_.dots(chunk, operands_.keys, queries_, f(chunk));
-    pass_.kernels().shifted_exponential(chunk.block->vectors, chunk.count, chunk.first_visible, f(chunk),
+    pass_.kernels().shifted_exponential(chunk.block->vectors, chunk.count, chunk.mask, f(chunk),
                                         shift_.of(*chunk.block));
     pass_.dots(chunk, operands_.keys, directions_, z(chunk));
   }

@@ -14,7 +14,8 @@ AttentionTilePass<Real>::AttentionTilePass(const Matrix& queries, const Attentio
       queries_(queries),
       operands_(operands),
       tile_(tile),
-      blocks_(lane_blocks(tile.queries.size(), kernels_.lanes, kernels_.most_vectors)) {
+      blocks_(lane_blocks(tile.queries.size(), kernels_.lanes, kernels_.most_vectors)),
+      visible_(tile.causal ? visible_keys() : LaneArray<Index>()) {
   if constexpr (!std::is_same_v<Real, double>)
     part_ = scratch_.take<Real>(most_mix_columns() * blocks_.front().width);
 }
@@ -25,13 +26,25 @@ Index AttentionTilePass<Real>::most_mix_columns() const {
   return std::max({least, operands_.keys.columns(), operands_.values().columns()});
 }
 
+// Unused lanes see what the block's last row does.
+template <class Real>
+LaneArray<Index> AttentionTilePass<Real>::visible_keys() {
+  const LaneArray<Index> visible = array<Index>(1);
+  for (const LaneBlock& block : blocks_) {
+    for (Index i = 0; i < block.width; ++i)
+      visible.of(block)[i] = tile_.visible(block.first_row + std::min(i, block.rows - 1));
+  }
+  return visible;
+}
+
 template <class Real>
 LaneChunk AttentionTilePass<Real>::chunk_of(const LaneBlock& block, Index first) const {
-  LaneChunk chunk{.block = &block, .first = first};
   const Index keys = std::min(keys_per_chunk, tile_.keys.size() - first);
-  chunk.first_visible = tile_.visible(block.first_row) - first;
-  chunk.count = std::min(keys, tile_.visible(block.first_row + block.rows - 1) - first);
-  return chunk;
+  if (!visible_) return {.block = &block, .first = first, .count = keys, .mask = {}};
+  const Index* visible = visible_.of(block);
+  const Index count = std::min(keys, visible[block.rows - 1] - first);
+  const bool is_cut = visible[0] - first < count;
+  return {.block = &block, .first = first, .count = count, .mask = {is_cut ? visible : nullptr, first}};
 }
 
 template <class Real>
@@ -129,7 +142,7 @@ bool AttentionTilePass<Real>::add_to_softmax(const LaneChunk& chunk, const LaneA
                                              Real* scores, const RunningSoftmax& softmax) const {
   const LaneBlock& block = *chunk.block;
   dots(chunk, operands_.keys, queries, scores);
-  return kernels_.softmax(block.vectors, chunk.count, chunk.first_visible, scores, softmax.maximum.of(block),
+  return kernels_.softmax(block.vectors, chunk.count, chunk.mask, scores, softmax.maximum.of(block),
                           softmax.sum.of(block), softmax.rescale.of(block));
 }
 

@@ -124,7 +124,7 @@ double* MultiSoftmaxTile::weights(const LaneChunk& chunk) {
   double* u = u_.of(block);
   pass_.dots(chunk, in_.keys.keys, queries_, u);
   if (is_softmax()) {
-    kernels_.shifted_exponential(block.vectors, chunk.count, chunk.first_visible, u, shift_.of(block));
+    kernels_.shifted_exponential(block.vectors, chunk.count, chunk.mask, u, shift_.of(block));
   } else {
     kernels_.exponential(chunk.count * block.width, u, u);
   }

@@ -32,6 +32,18 @@ Split split_at(const Communicator& comm, const Vector& importances, double c) {
 
 }  // namespace
 
+const char* to_string(RowSampling rule) {
+  switch (rule) {
+    case RowSampling::uniform:
+      return "uniform";
+    case RowSampling::norm:
+      return "norm";
+    case RowSampling::leverage:
+      break;
+  }
+  return "leverage";
+}
+
 Vector inclusion_probabilities(const Communicator& comm, const Vector& importances, double expected_rows) {
   agree_on_errors(comm, [&] {
     require(importances.allFinite() && (importances.array() >= 0).all() && expected_rows >= 0,

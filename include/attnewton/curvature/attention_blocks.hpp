@@ -1,7 +1,7 @@
 // The per-row matrices of the attention Hessian, M_j, N_j and K_j (MATHEMATICS §1), for the rows of a tile.
 #pragma once
 
-#include "attnewton/curvature/attention_hessian.hpp"
+#include "attnewton/curvature/attention_rows.hpp"
 #include "attnewton/curvature/panel_matrix.hpp"
 
 namespace attnewton {
@@ -33,13 +33,12 @@ struct RowBlocks {
 /// What filling reads, in the kernels' scalar type.
 template <class Real>
 struct BlockInputs {
-  BlockInputs(const AttentionProblem& problem, const AttentionPoint& point);
+  BlockInputs(const AttentionProblem& problem, const AttentionPoint& point, const AttentionRows& query_rows);
   BlockInputs(const BlockInputs&) = delete;
   BlockInputs& operator=(const BlockInputs&) = delete;
 
-  const AttentionData& data;
   const AttentionOperands<Real>& operands;
-  const AttentionForward& at;
+  AttentionRows rows;
   BlockShape shape;
   Matrix scaled_x;
   Matrix outputs_in_double;
@@ -48,9 +47,9 @@ struct BlockInputs {
   Operand<Real> outputs;  // A₃Y of the local keys
 };
 
-/// Fills rows `first_row`, … of `blocks` with the tile's query rows. Local, callable in a TBB task. Cost
-/// rows·keys·d² multiply–adds (exact; half for Gauss–Newton), O(rows·d³) more; memory beyond `blocks` does
-/// not depend on the number of keys.
+/// Fills rows `first_row`, … of `blocks` with the query rows of a tile of `inputs.rows`. Local, callable in a
+/// TBB task. Cost rows·keys·d² multiply–adds (exact; half for Gauss–Newton), O(rows·d³) more; memory beyond
+/// `blocks` does not depend on the number of keys.
 template <class Real>
 void fill_row_blocks(const BlockInputs<Real>& inputs, const AttentionTile& tile, HessianForm form,
                      Index first_row, RowBlocks<Real>& blocks);

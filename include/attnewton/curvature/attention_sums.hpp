@@ -1,4 +1,4 @@
-// A rank's sums over its query rows from which the attention Hessian is put together (MATHEMATICS §1, "What
+// A rank's sums over query rows from which the attention Hessian is put together (MATHEMATICS §1, "What
 // the structure is worth").
 #pragma once
 
@@ -8,13 +8,15 @@
 
 namespace attnewton {
 
-/// Σ_j over this rank's rows, in packed form. `scale` of the logits is in them.
+/// Σ_j over rows of this rank, in packed form, and its part of the regulariser. `scale` of the logits is in
+/// them.
 class AttentionSums {
  public:
-  /// Nothing added up yet. All three must outlive this.
-  AttentionSums(const AttentionProblem& problem, const AttentionPoint& point, HessianForm form);
+  /// Nothing added up yet. `problem`, `point` and what `rows` views must outlive this.
+  AttentionSums(const AttentionProblem& problem, const AttentionPoint& point, const AttentionRows& rows,
+                HessianForm form);
 
-  /// Adds up all local rows, chunk by chunk. As soon as the sums of block rows [a, a + …) are final, calls
+  /// Adds up the rows, chunk by chunk. As soon as the sums of block rows [a, a + …) are final, calls
   /// `rows_done` with that range, in order, while the rest is still to come: reductions can be under way
   /// meanwhile. Local, on TBB's threads; the same bits for any number of threads.
   void add_up(const std::function<void(Range)>& rows_done);
@@ -36,6 +38,7 @@ class AttentionSums {
 
   const AttentionProblem& problem_;
   const AttentionPoint& point_;
+  AttentionRows rows_;
   HessianForm form_;
   BlockShape shape_;
   PanelMatrix<double> xx_;    // Σ vech(a_j a_jᵀ) vech(M_j)ᵀ

@@ -13,13 +13,8 @@
 
 namespace attnewton {
 
-/// How likely a row is to be taken, D being the diagonal of the Hessian by the scores: all alike, by
-/// |D_ii| ‖a_i‖², or by the leverage score of row i of |D|^{1/2}A.
-enum class RowSampling { uniform, norm, leverage };
-
-/// As --sampling spells it: "uniform", "norm", "leverage".
-const char* to_string(RowSampling rule);
-
+/// Importances of the rows, D being the diagonal of the Hessian by the scores: all alike, |D_ii| ‖a_i‖², or
+/// the leverage score of row i of |D|^{1/2}A.
 struct RowSamplingOptions {
   RowSampling rule = RowSampling::leverage;
   /// s, the expected number of rows over all ranks; 0: default_sampled_rows(). n or more takes every row.

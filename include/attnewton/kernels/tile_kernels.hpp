@@ -21,6 +21,13 @@ struct Lanes {
   std::ptrdiff_t stride;
 };
 
+/// Which of the `count` keys of a chunk the lanes see: lane i sees key k if first + k < visible[i], W
+/// numbers; every lane every key where `visible` is null.
+struct LaneMask {
+  const std::ptrdiff_t* visible = nullptr;
+  std::ptrdiff_t first = 0;
+};
+
 /// Function table of one instruction set and scalar type. Functions are local, allocate nothing and throw
 /// nothing. Wherever a function takes `vectors`, it is between 1 and most_vectors; W = vectors · lanes is the
 /// number of lanes.
@@ -47,15 +54,15 @@ struct TileKernels {
               Lanes<Real> out, bool accumulate);
 
   /// Online softmax over the next `count` keys. On entry `scores` (count × W) holds logits, `maximum` and
-  /// `sum` those of the keys before (−∞ and 0 at first); lane i sees the first first_visible + i of these
-  /// keys, or all when first_visible ≥ count. On return scores = exp(logit − maximum), 0 where masked,
-  /// `maximum` is the new one, `rescale` = exp(old maximum − new), and sum ← sum·rescale + Σ scores. Returns
-  /// whether any maximum changed. A lane that has seen no key has maximum −∞ and sum 0.
-  bool (*softmax)(Size vectors, Size count, Size first_visible, Real* scores, Real* maximum, double* sum,
+  /// `sum` those of the keys before (−∞ and 0 at first). On return scores = exp(logit − maximum), 0 where
+  /// masked, `maximum` is the new one, `rescale` = exp(old maximum − new), and sum ← sum·rescale + Σ scores.
+  /// Returns whether any maximum changed. A lane that has seen no key has maximum −∞ and sum 0.
+  bool (*softmax)(Size vectors, Size count, const LaneMask& mask, Real* scores, Real* maximum, double* sum,
                   double* rescale);
 
   /// scores = exp(logit − shift), 0 where masked: the softmax when `shift` is the row's log-sum-exp.
-  void (*shifted_exponential)(Size vectors, Size count, Size first_visible, Real* scores, const Real* shift);
+  void (*shifted_exponential)(Size vectors, Size count, const LaneMask& mask, Real* scores,
+                              const Real* shift);
 
   /// g = f·weight∘(g − s), `weight` and `s` a number a lane: P of MATHEMATICS §1, with F = f·weight.
   void (*backward)(Size vectors, Size count, const Real* f, const Real* weight, const Real* s, Real* g);

@@ -88,6 +88,9 @@ class AttentionProblem : public Problem {
   Vector theta_of(const Matrix& x, const Matrix& y) const;
   /// K_y of a point. Collective.
   Matrix gram_y(const AttentionPoint& point) const;
+  /// Lower Cholesky factor of a K_y that every rank has, of all rows or a sample: rank 0's on every rank;
+  /// empty if it is singular to working precision on any. Collective.
+  Matrix agreed_factor(const Matrix& gram) const;
   /// Y of least loss at X: K_y Y = TᵀB. Collective. Throws NumericalError if K_y is singular.
   Matrix least_squares_y(const Matrix& x) const;
 
@@ -97,7 +100,6 @@ class AttentionProblem : public Problem {
     Matrix cross;  // TᵀB
   };
   NormalEquations normal_equations(const Matrix& mixed) const;
-  Matrix agreed_factor(const Matrix& gram) const;
   Objective objective_of(const Matrix& x, const Matrix& y, const Matrix& residual) const;
   template <class F>
   auto with_stream(Precision precision, F&& f) const {

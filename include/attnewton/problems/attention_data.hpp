@@ -66,13 +66,19 @@ AttentionShare share_of_rank(std::span<const SequenceRows> sequences, const RowP
 
 /// A tile: some query rows of one sequence and the keys that any of them sees.
 struct AttentionTile {
-  Range queries;             ///< local query rows
+  Range queries;             ///< query rows, of the local ones or of a gathered sample
   Range keys;                ///< local key rows: the sequence's first visible ones
   Index first_position = 0;  ///< position in the sequence of the first query
   bool causal = false;
+  /// The queries' positions, rising, where they need not follow one another; empty: they do.
+  std::vector<Index> positions = {};
 
-  /// How many of the tile's keys query row `row` (0 is the tile's first) sees.
-  Index visible(Index row) const { return causal ? first_position + row + 1 : keys.size(); }
+  /// Position in the sequence of query row `row` (0 is the tile's first).
+  Index position(Index row) const {
+    return positions.empty() ? first_position + row : positions[static_cast<std::size_t>(row)];
+  }
+  /// How many of the tile's keys query row `row` sees.
+  Index visible(Index row) const { return causal ? position(row) + 1 : keys.size(); }
 };
 
 /// Query rows of a tile, but for the first and last ones of a share or sequence: some blocks of lanes, so

@@ -47,6 +47,10 @@ class AttentionStream {
   /// scale·A₁ᵀ(P A₂)): 3 products.
   Matrix back(const Matrix& x, const Matrix& y, const AttentionForward& at) const;
 
+  /// F b of a point whose log_sum is known: averages of the rows of `b` (m_local × some ≤ 32 columns) by each
+  /// query's softmax, n_local × as many: 1 product, an exponential a score and b's columns.
+  Matrix averages(const Matrix& x, const AttentionForward& at, const Matrix& b) const;
+
   /// mixed, logit_mean and residual in the direction (X′, Y′): 3 products.
   AttentionDirection direction(const Matrix& x, const Matrix& y, const AttentionForward& at, const Matrix& dx,
                                const Matrix& dy) const;

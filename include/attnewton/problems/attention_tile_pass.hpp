@@ -44,9 +44,9 @@ inline constexpr Index most_stored_scores = Index{1} << 20;
 /// A block of lanes meets a chunk of keys.
 struct LaneChunk {
   const LaneBlock* block;
-  Index first = 0;          ///< the chunk's first key, counted from the tile's first
-  Index count = 0;          ///< keys of the chunk that any of the block's rows sees
-  Index first_visible = 0;  ///< the block's row i sees the first first_visible + i of them
+  Index first = 0;  ///< the chunk's first key, counted from the tile's first
+  Index count = 0;  ///< keys of the chunk that any of the block's rows sees
+  LaneMask mask;    ///< those that its lanes see
 
   Index index() const { return first / keys_per_chunk; }
 };
@@ -148,13 +148,15 @@ class AttentionTilePass {
 
  private:
   LaneArray<Real> packed_rows(const Matrix& rows, Index first);
+  LaneArray<Index> visible_keys();
   const TileKernels<Real>& kernels_;
   const Matrix& queries_;
   const AttentionOperands<Real>& operands_;
   const AttentionTile& tile_;
   ScratchFrame scratch_;
   std::vector<LaneBlock> blocks_;
-  Real* part_ = nullptr;  // a product before it is added in double
+  LaneArray<Index> visible_;  // how many of the tile's keys a lane sees; of a causal tile
+  Real* part_ = nullptr;      // a product before it is added in double
 };
 
 extern template class AttentionTilePass<double>;

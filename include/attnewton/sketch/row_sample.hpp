@@ -8,6 +8,13 @@
 
 namespace attnewton {
 
+/// How likely a row is to be taken: all alike, by the size of its term, or by its leverage score. What size
+/// and score are of, each sampled Hessian says.
+enum class RowSampling { uniform, norm, leverage };
+
+/// As --sampling spells it: "uniform", "norm", "leverage".
+const char* to_string(RowSampling rule);
+
 /// The local rows that a sample took, rising, and for each 1/p of its probability.
 struct RowSample {
   std::vector<Index> rows;

@@ -11,7 +11,7 @@
 namespace attnewton {
 namespace {
 
-// Rows that are summed over ranks together, unless a sequence alone has more.
+// Rows that are summed over ranks together.
 constexpr Index rows_at_once = Index{1} << 13;
 
 // The sequences of the whole problem that have queries, in order.
@@ -135,7 +135,9 @@ class Sketching {
     for (std::size_t first = 0; first + 1 < offsets_.size();) {
       std::size_t end = first + 1;
       while (end + 1 < offsets_.size() && offsets_[end + 1] - offsets_[first] <= rows_at_once) ++end;
-      reducer.add(offsets_[first], term_of(first, end));
+      const Matrix term = term_of(first, end);
+      for (Index row = 0; row < term.rows(); row += rows_at_once)
+        reducer.add(offsets_[first] + row, term.middleRows(row, std::min(rows_at_once, term.rows() - row)));
       first = end;
     }
     const Matrix rows = reducer.finish();

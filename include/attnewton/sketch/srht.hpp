@@ -20,7 +20,7 @@ enum class RowChoice {
 /// m sampled rows. Its draws are functions of their address and the column or sample alone. A value; local.
 class SampledHadamard {
  public:
-  /// `stream` of signs and samples: those of the address 2·factor and 2·factor + 1 of draws.number.
+  /// `factor` is 0 or 1: the two factors of a tensor sketch draw independently. O(m).
   SampledHadamard(Index rows, Index columns, RowChoice choice, double size, const SketchDraws& draws,
                   Index factor = 0);
 

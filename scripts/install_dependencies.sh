@@ -10,6 +10,7 @@ packages=(
   libscalapack-openmpi-dev libopenblas-pthread-dev # dense linear algebra, distributed and local
   libtbb-dev libeigen3-dev                       # threads, matrices
   libboost-program-options-dev libfmt-dev nlohmann-json3-dev # options, text, reports
+  libfftw3-dev                                   # Fourier transforms
   librandom123-dev libxxhash-dev                 # random streams, checksums
   libgtest-dev                                   # tests, which the build configures
   gnuplot-nox                                    # convergence.png

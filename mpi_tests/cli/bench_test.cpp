@@ -102,6 +102,20 @@ TEST_F(CliBench, TheMachinesOwnRows) {
   EXPECT_EQ(count(json["provenance"]["command"], "attnewton bench"), 1);
 }
 
+TEST_F(CliBench, SketchesAreTimedWhenTheyAreAskedFor) {
+  for (const int ranks : {1, 3}) {
+    const Json json = bench(ranks, {"--kernel", "sketch", "--n", "70", "--d", "2,3"});
+    const Json& rows = json["kernels"];
+    ASSERT_EQ(rows.size(), 6U);
+    for (const Json& row : rows)
+      expect_positive(row, {"n", "d", "seconds", "operations", "gflops", "peak_memory_bytes"});
+    EXPECT_EQ(rows[0]["kernel"], "walsh-hadamard");
+    EXPECT_EQ(rows[1]["kernel"], "tensor-srht");
+    EXPECT_EQ(rows[5]["kernel"], "tensor-sparse");
+    EXPECT_EQ(rows[3]["operations"], ranks * 128 * 7 * 3);
+  }
+}
+
 TEST_F(CliBench, TheTableIsPrintedOnceAndNeedsNoFolder) {
   for (const int ranks : {1, 4}) {
     const Outcome outcome = run(ranks, {"bench", "--n", "20", "--d", "2", "--threads", "1", "--repetitions",

@@ -91,6 +91,10 @@ ExitCode BenchCommand::run(const Communicator& comm, const std::string& command_
     bench.measure_case(point);
     write_so_far();
   }
+  for (const SketchCase& point : sketch_grid_of(options_)) {
+    bench.measure_case(point);
+    write_so_far();
+  }
   bench.finish();
   write_so_far();
   return ExitCode::success;

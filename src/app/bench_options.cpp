@@ -13,13 +13,11 @@ template <class Enum>
 using Named = std::vector<std::pair<std::string, Enum>>;
 
 const Named<BenchKernel>& kernel_words() {
-  static const Named<BenchKernel> words = {{"gradient", BenchKernel::gradient},
-                                           {"hessian-vector", BenchKernel::hessian_vector},
-                                           {"assembly", BenchKernel::assembly},
-                                           {"exp", BenchKernel::exp},
-                                           {"dgemm", BenchKernel::dgemm},
-                                           {"regression", BenchKernel::regression},
-                                           {"all", BenchKernel::all}};
+  static const Named<BenchKernel> words = {
+      {"gradient", BenchKernel::gradient}, {"hessian-vector", BenchKernel::hessian_vector},
+      {"assembly", BenchKernel::assembly}, {"exp", BenchKernel::exp},
+      {"dgemm", BenchKernel::dgemm},       {"regression", BenchKernel::regression},
+      {"sketch", BenchKernel::sketch},     {"all", BenchKernel::all}};
   return words;
 }
 
@@ -59,7 +57,8 @@ void add_grid(OptionTable& table, BenchOptions& options) {
       "these "
       "five. regression: a Newton iteration of a dense softmax regression with n rows of d columns, and the "
       "dsyrk "
-      "of the same rows.");
+      "of the same rows. sketch: the Walsh–Hadamard transform of n rows of d columns, and TensorSRHT and "
+      "TensorSparse of their Kronecker product with themselves.");
   table.integers("n", options.rows, {.at_least = 1, .at_most = most_rows}, "Query and key rows n.");
   table.integers("d", options.widths, {.at_least = 1, .at_most = most_columns}, "Width d of the inputs.");
   table.integers("sequence", options.sequences, {.at_least = 0},
@@ -114,12 +113,21 @@ void check_bench_options(const OptionTable& table, const BenchOptions& options) 
 
 bool is_asked_for(const BenchOptions& options, BenchKernel kernel) {
   return std::any_of(options.kernels.begin(), options.kernels.end(), [kernel](BenchKernel asked) {
-    return asked == kernel || (asked == BenchKernel::all && kernel != BenchKernel::regression);
+    const bool is_in_all = kernel != BenchKernel::regression && kernel != BenchKernel::sketch;
+    return asked == kernel || (asked == BenchKernel::all && is_in_all);
   });
 }
 
 std::vector<RegressionCase> regression_grid_of(const BenchOptions& options) {
   std::vector<RegressionCase> grid;
+  for (const Index rows : options.rows) {
+    for (const Index width : options.widths) grid.push_back({rows, width, options.seed});
+  }
+  return grid;
+}
+
+std::vector<SketchCase> sketch_grid_of(const BenchOptions& options) {
+  std::vector<SketchCase> grid;
   for (const Index rows : options.rows) {
     for (const Index width : options.widths) grid.push_back({rows, width, options.seed});
   }

@@ -6,13 +6,14 @@
 
 #include "attnewton/bench/attention_bench.hpp"
 #include "attnewton/bench/regression_bench.hpp"
+#include "attnewton/bench/sketch_bench.hpp"
 
 #include "option_table.hpp"
 
 namespace attnewton {
 
 /// `all` is all of the attention kernels and the machine's own.
-enum class BenchKernel { gradient, hessian_vector, assembly, exp, dgemm, regression, all };
+enum class BenchKernel { gradient, hessian_vector, assembly, exp, dgemm, regression, sketch, all };
 
 enum class BenchMask { none, causal };
 
@@ -42,11 +43,12 @@ void add_bench_options(OptionTable& table, BenchOptions& options);
 /// Throws UsageError if the options do not go together; `table` knows which were given.
 void check_bench_options(const OptionTable& table, const BenchOptions& options);
 
-/// Whether this kernel is asked for, by its name or, unless it is `regression`, by `all`.
+/// Whether this kernel is asked for, by its name or, unless it is `regression` or `sketch`, by `all`.
 bool is_asked_for(const BenchOptions& options, BenchKernel kernel);
 
 /// Every n and d of the grid, rows outermost.
 std::vector<RegressionCase> regression_grid_of(const BenchOptions& options);
+std::vector<SketchCase> sketch_grid_of(const BenchOptions& options);
 
 /// Every point of the grid: rows outermost, then widths, sequences, masks, precisions.
 std::vector<AttentionCase> grid_of(const BenchOptions& options);

@@ -159,6 +159,30 @@ void BenchRun::measure_case(const RegressionCase& point) {
   say(fmt::format("A regression's iteration takes {:.2f} times the dsyrk that it contains.", ratio));
 }
 
+void BenchRun::measure_case(const SketchCase& point) {
+  if (!is_asked_for(options_, BenchKernel::sketch)) return;
+  for (const SketchKernel kernel :
+       {SketchKernel::walsh_hadamard, SketchKernel::tensor_srht, SketchKernel::tensor_sparse}) {
+    const Index bytes = memory_bytes_of(kernel, point, comm_.size());
+    check_memory(comm_, bytes + dgemm_memory_bytes(options_.dgemm_side));
+    try {
+      reset_peak_memory();
+      KernelRow row;
+      row.kernel = to_string(kernel);
+      row.precision = to_string(Precision::full);
+      row.n = point.rows;
+      row.d = point.width;
+      row.count = operations_of(kernel, point, comm_.size());
+      row.repetitions = SketchBench(comm_, point).measure(kernel, options_.repetitions);
+      row.peak_memory_bytes = comm_.max(peak_memory_bytes());
+      machine_.add_dgemm(measure_dgemm(comm_, options_.dgemm_side, one_look));
+      add_row(std::move(row));
+    } catch (const std::bad_alloc&) {
+      throw_out_of_memory(bytes);
+    }
+  }
+}
+
 void BenchRun::finish() {
   machine_.add_dgemm(measure_dgemm(comm_, options_.dgemm_side, options_.repetitions));
   say("");

@@ -19,6 +19,8 @@ class BenchRun {
   void measure_case(const AttentionCase& point);
   /// A regression's iteration and its dsyrk, if they are asked for.
   void measure_case(const RegressionCase& point);
+  /// The Walsh–Hadamard transform and the tensor sketches, if they are asked for.
+  void measure_case(const SketchCase& point);
   /// Measures dgemm once more and warns if its speed is not what it was at the start.
   void finish();
 

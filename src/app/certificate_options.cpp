@@ -36,7 +36,12 @@ void add_certificate_options(OptionTable& table, CertificateRunOptions& options,
       .integer("steps", options.limits.contraction.most_steps, {.at_least = 1, .at_most = 1000},
                "Undamped steps at most whose contraction is measured.")
       .goes_with(scope);
-  add_hessian_options(table, options.hessian, scope);
+  add_hessian_kind(table, options.hessian,
+                   {HessianKind::exact, HessianKind::gauss_newton, HessianKind::sampled,
+                    HessianKind::tensor_srht, HessianKind::tensor_sparse},
+                   scope);
+  add_sketch_options(table, options.hessian,
+                     [&options](HessianKind kind) { return options.wanted && options.hessian.kind == kind; });
   const OptionScope shifts{"--certificate and --problem regression", [&options, &problem] {
                              return options.wanted && problem.kind == ProblemKind::regression;
                            }};

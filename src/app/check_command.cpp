@@ -56,7 +56,7 @@ class CheckCommand : public Command {
   void check_options() const override {
     table_.check_scopes();
     check_problem_options(options_.problem);
-    check_hessian_options(options_.certificate.hessian, options_.problem);
+    check_hessian_kind(options_.certificate.hessian.kind, options_.problem, "hessian");
   }
   ExitCode run(const Communicator& comm, const std::string& command_line) override;
 
@@ -116,7 +116,7 @@ ExitCode CheckCommand::run(const Communicator& comm, const std::string& /*comman
     options_.at.words = {options_.certificate.wanted ? loaded->default_start() : "random"};
   const Vector theta = loaded->start(options_.at);
   if (!options_.certificate.wanted) return check_differences(*loaded, theta);
-  options_.certificate.hessian.sampling.seed = options_.check.seed;
+  options_.certificate.hessian.seed = options_.check.seed;
   return run_certificate(*loaded, options_.certificate, theta);
 }
 

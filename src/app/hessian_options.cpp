@@ -1,43 +1,141 @@
 #include "hessian_options.hpp"
 
+#include <fmt/format.h>
+
 #include "attnewton/core/error.hpp"
 
 namespace attnewton {
+namespace {
 
-void add_hessian_options(OptionTable& table, HessianOptions& options, const OptionScope& scope) {
+std::string name_of(HessianKind kind) {
+  switch (kind) {
+    case HessianKind::automatic:
+      return "auto";
+    case HessianKind::exact:
+      return "exact";
+    case HessianKind::gauss_newton:
+      return "gauss-newton";
+    case HessianKind::sampled:
+      return "sampled";
+    case HessianKind::tensor_srht:
+      return to_string(TensorSketch::srht);
+    case HessianKind::tensor_sparse:
+      return to_string(TensorSketch::sparse);
+    case HessianKind::kronecker:
+      return "kronecker";
+    case HessianKind::y_block:
+      return "y-block";
+    case HessianKind::none:
+      break;
+  }
+  return "none";
+}
+
+bool is_tensor_sketch(HessianKind kind) {
+  return kind == HessianKind::tensor_srht || kind == HessianKind::tensor_sparse;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, HessianKind>> hessian_choices(const std::vector<HessianKind>& kinds) {
+  std::vector<std::pair<std::string, HessianKind>> choices;
+  for (const HessianKind kind : kinds) choices.emplace_back(name_of(kind), kind);
+  return choices;
+}
+
+void add_hessian_kind(OptionTable& table, HessianOptions& options, const std::vector<HessianKind>& kinds,
+                      const OptionScope& scope) {
   table
       .choice<HessianKind>(
-          "hessian", options.kind,
-          {{"exact", HessianKind::exact},
-           {"gauss-newton", HessianKind::gauss_newton},
-           {"sampled", HessianKind::sampled}},
-          "The Hessian; its Gauss–Newton part, which is never indefinite; or, with --problem regression, the "
-          "Hessian summed over a random sample of rows, drawn anew each iteration.")
+          "hessian", options.kind, hessian_choices(kinds),
+          "exact: all second derivatives; gauss-newton: without those of the residual, never indefinite; "
+          "sampled: summed over a random sample of rows (attention, regression); tensor-srht, tensor-sparse: "
+          "a sketch of a Kronecker product with weights of rank one (Algorithm 1 of 2309.07418; attention), "
+          "kronecker: that product itself, whose inverse is two small ones (attention).")
       .goes_with(scope);
-  const OptionScope sampled{"--hessian sampled", [&options] { return options.kind == HessianKind::sampled; }};
-  RowSamplingOptions& sampling = options.sampling;
+}
+
+void add_sketch_options(OptionTable& table, HessianOptions& options,
+                        const std::function<bool(HessianKind)>& in_use) {
+  const OptionScope sampled{"a sampled Hessian", [in_use] { return in_use(HessianKind::sampled); }};
+  const OptionScope sketched{"a sampled or sketched Hessian", [in_use] {
+                               return in_use(HessianKind::sampled) || in_use(HessianKind::tensor_srht) ||
+                                      in_use(HessianKind::tensor_sparse);
+                             }};
   table
-      .choice<RowSampling>("sampling", sampling.rule,
+      .choice<RowSampling>("sampling", options.sampling,
                            {{to_string(RowSampling::uniform), RowSampling::uniform},
                             {to_string(RowSampling::norm), RowSampling::norm},
                             {to_string(RowSampling::leverage), RowSampling::leverage}},
-                           "How likely a row is to be taken: all alike, by its weighted norm, or by its "
+                           "How likely a row is to be taken: all alike, by the size of its term, or by its "
                            "(approximate) leverage score.")
       .goes_with(sampled);
   table
-      .integer("sketch-rows", sampling.rows, {.at_least = 0},
-               "Rows of a sample, expected; 0: 8 d (1 + ln d). At n or more the Hessian is exact.")
+      .integer(
+          "sketch-rows", options.sketch_rows, {.at_least = 1}, "auto",
+          "Rows of the sample (expected) or of the sketch; auto: from the width and --sketch-distortion; "
+          "regressions: 8 d (1 + ln d). At n or more a sampled Hessian is exact.")
+      .goes_with(sketched);
+  table
+      .number("sketch-distortion", options.distortion, {.at_least = 0, .above_least = true},
+              "ε of the (1 ± ε) that --sketch-rows auto is meant for; 0.5 at most makes a Newton step "
+              "converge without damping, more makes the sketch cheaper.")
+      .goes_with(sketched);
+  table
+      .choice<HessianForm>("sampled-form", options.sampled_form,
+                           {{to_string(HessianForm::exact), HessianForm::exact},
+                            {to_string(HessianForm::gauss_newton), HessianForm::gauss_newton}},
+                           "With --problem attention: whether all second derivatives are sampled, or the "
+                           "Gauss-Newton part alone.")
+      .goes_with(sampled);
+  table
+      .flag("fixed-sample", options.fixed_sample,
+            "With --problem attention: keep the sample's size, which otherwise grows as the gradient falls "
+            "until it takes every row.")
       .goes_with(sampled);
 }
 
-void check_hessian_options(const HessianOptions& options, const ProblemOptions& problem) {
-  if (options.kind == HessianKind::sampled && problem.kind != ProblemKind::regression)
-    throw UsageError("--hessian sampled goes with --problem regression alone");
+void check_hessian_kind(HessianKind kind, const ProblemOptions& problem, const std::string& option) {
+  const bool is_attention = problem.kind == ProblemKind::attention;
+  const bool fits_attention_alone =
+      is_tensor_sketch(kind) || kind == HessianKind::kronecker || kind == HessianKind::y_block;
+  if (fits_attention_alone && !is_attention)
+    throw UsageError(fmt::format("--{} {} goes with --problem attention alone", option, name_of(kind)));
+  if (kind == HessianKind::sampled && !is_attention && problem.kind != ProblemKind::regression)
+    throw UsageError(fmt::format("--{} sampled goes with --problem attention or regression", option));
 }
 
 HessianForm form_of(const HessianOptions& options) {
-  require(options.kind != HessianKind::sampled, "form_of: exact or Gauss–Newton");
+  require(options.kind == HessianKind::exact || options.kind == HessianKind::gauss_newton,
+          "form_of: exact or Gauss–Newton");
   return options.kind == HessianKind::exact ? HessianForm::exact : HessianForm::gauss_newton;
+}
+
+RowSamplingOptions regression_sampling(const HessianOptions& options) {
+  return {options.sampling, options.sketch_rows.value_or(0), options.seed};
+}
+
+AttentionSamplingOptions attention_sampling(const HessianOptions& options) {
+  AttentionSamplingOptions sampling;
+  sampling.rule = options.sampling;
+  sampling.rows = options.sketch_rows.value_or(0);
+  if (options.distortion) sampling.epsilon = *options.distortion;
+  sampling.form = options.sampled_form;
+  if (options.fixed_sample) {
+    sampling.gradient_exponent = 0;
+    sampling.iteration_growth = 1;
+  }
+  sampling.seed = options.seed;
+  return sampling;
+}
+
+TensorSketchOptions tensor_sketch(const HessianOptions& options) {
+  TensorSketchOptions sketch;
+  sketch.family = options.kind == HessianKind::tensor_srht ? TensorSketch::srht : TensorSketch::sparse;
+  sketch.rows = options.sketch_rows.value_or(0);
+  if (options.distortion) sketch.distortion = *options.distortion;
+  sketch.seed = options.seed;
+  return sketch;
 }
 
 }  // namespace attnewton

@@ -1,14 +1,23 @@
-// Which Hessian a solve assembles: the options that say so.
+// Which Hessian a solve assembles, or preconditions with: the options that say so.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attnewton/curvature/sampled_attention_hessian.hpp"
 #include "attnewton/curvature/sampled_regression_hessian.hpp"
+#include "attnewton/curvature/tensor_sketched_hessian.hpp"
 
 #include "problem_options.hpp"
 
 namespace attnewton {
 
-/// --hessian.
+/// --hessian and --preconditioner, each of which has some of them.
 enum class HessianKind {
+  automatic,
   exact,
   gauss_newton,
   sampled,
@@ -16,23 +25,39 @@ enum class HessianKind {
   tensor_sparse,
   kronecker,
   y_block,
-  none,
-  automatic
+  none
 };
 
 struct HessianOptions {
   HessianKind kind = HessianKind::exact;
-  RowSamplingOptions sampling;  ///< its seed is that of the command
+  RowSampling sampling = RowSampling::leverage;
+  std::optional<Index> sketch_rows;
+  std::optional<double> distortion;  ///< ε that the rows are chosen for; none: each model's own default
+  HessianForm sampled_form = HessianForm::exact;
+  bool fixed_sample = false;
+  std::uint64_t seed = 0;
 };
 
-/// Adds --hessian, which `scope` goes for, --sampling and --sketch-rows. `options` must outlive the table's
-/// use.
-void add_hessian_options(OptionTable& table, HessianOptions& options, const OptionScope& scope = {});
+/// Kinds with the names of --hessian and --preconditioner.
+std::vector<std::pair<std::string, HessianKind>> hessian_choices(const std::vector<HessianKind>& kinds);
 
-/// Throws UsageError if the problem has no such Hessian.
-void check_hessian_options(const HessianOptions& options, const ProblemOptions& problem);
+/// Adds --hessian with the choices `kinds`. `options` must outlive the table's use.
+void add_hessian_kind(OptionTable& table, HessianOptions& options, const std::vector<HessianKind>& kinds,
+                      const OptionScope& scope);
+
+/// Adds --sampling, --sketch-rows and the like. `in_use` tells whether a Hessian of that kind is wanted.
+void add_sketch_options(OptionTable& table, HessianOptions& options,
+                        const std::function<bool(HessianKind)>& in_use);
+
+/// Throws UsageError if the problem has no such Hessian. `option` names the option that asked for it.
+void check_hessian_kind(HessianKind kind, const ProblemOptions& problem, const std::string& option);
 
 /// exact or gauss_newton as the library's models take it; throws InternalError for others.
 HessianForm form_of(const HessianOptions& options);
+
+/// What the options say to each model that draws at random.
+RowSamplingOptions regression_sampling(const HessianOptions& options);
+AttentionSamplingOptions attention_sampling(const HessianOptions& options);
+TensorSketchOptions tensor_sketch(const HessianOptions& options);
 
 }  // namespace attnewton

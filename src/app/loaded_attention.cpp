@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "attnewton/bench/operation_count.hpp"
 #include "attnewton/curvature/attention_hessian.hpp"
 #include "attnewton/curvature/kronecker_hessian.hpp"
 #include "attnewton/io/npy_writer.hpp"
@@ -40,11 +41,12 @@ class LoadedAttention : public LoadedProblem {
   std::string description() const override;
   std::vector<std::pair<std::string, Index>> sizes() const override;
   Index memory_bytes() const override;
-  std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override {
-    return std::make_unique<AttentionHessian>(problem_, form_of(options));
-  }
+  std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override;
   std::unique_ptr<DampedHessian> damped_hessian(const HessianOptions& options) const override;
   HessianKind default_preconditioner() const override { return HessianKind::kronecker; }
+  HessianKind default_metric() const override { return HessianKind::kronecker; }
+  HessianKind last_preconditioner() const override { return HessianKind::sampled; }
+  double cost_in_gradients(const HessianOptions& options) const override;
   std::string default_start() const override { return "least-squares"; }
   Vector start(const StartOptions& options) const override { return starting_point(problem_, options); }
   void write_solution(const std::string& folder, const Point& point) const override;
@@ -59,6 +61,18 @@ class LoadedAttention : public LoadedProblem {
   std::optional<KnownWeights> reference_;
 };
 
+std::unique_ptr<HessianModel> LoadedAttention::hessian(const HessianOptions& options) const {
+  switch (options.kind) {
+    case HessianKind::sampled:
+      return std::make_unique<SampledAttentionHessian>(problem_, attention_sampling(options));
+    case HessianKind::tensor_srht:
+    case HessianKind::tensor_sparse:
+      return std::make_unique<TensorSketchedHessian>(problem_, tensor_sketch(options));
+    default:
+      return std::make_unique<AttentionHessian>(problem_, form_of(options));
+  }
+}
+
 std::unique_ptr<DampedHessian> LoadedAttention::damped_hessian(const HessianOptions& options) const {
   switch (options.kind) {
     case HessianKind::kronecker:
@@ -68,6 +82,30 @@ std::unique_ptr<DampedHessian> LoadedAttention::damped_hessian(const HessianOpti
     default:
       return LoadedProblem::damped_hessian(options);
   }
+}
+
+double LoadedAttention::cost_in_gradients(const HessianOptions& options) const {
+  const AttentionData& data = problem_.data();
+  double visible = 0;
+  for (const AttentionTile& tile : problem_.tiles()) {
+    for (Index row = 0; row < tile.queries.size(); ++row) visible += static_cast<double>(tile.visible(row));
+  }
+  const AttentionSize size{static_cast<double>(rows_),
+                           static_cast<double>(keys_),
+                           problem_.comm().sum(visible),
+                           static_cast<double>(data.query_width()),
+                           static_cast<double>(data.key_width()),
+                           static_cast<double>(data.value_width()),
+                           static_cast<double>(data.output_width()),
+                           data.values_are_keys};
+  double sums = assembly_operations(size, HessianForm::exact).operations;
+  if (options.kind == HessianKind::sampled) {
+    const SampledAttentionHessian model(problem_, attention_sampling(options));
+    sums *= static_cast<double>(model.sampled_rows(0)) / static_cast<double>(rows_);
+  }
+  const auto unknowns = static_cast<double>(problem_.unknowns());
+  const double factor = unknowns * unknowns * (unknowns / 3 + size.d3 * size.e);
+  return (sums + factor) / gradient_operations(size, problem_.variables()).operations;
 }
 
 std::string LoadedAttention::description() const {

@@ -87,6 +87,7 @@ class LoadedMultiSoftmax : public LoadedProblem {
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override {
     return std::make_unique<MultiSoftmaxHessian>(problem_, form_of(options));
   }
+  double cost_in_gradients(const HessianOptions& options) const override;
   std::string default_start() const override { return "zero"; }
   Vector start(const StartOptions& options) const override;
   void write_solution(const std::string& folder, const Point& point) const override;
@@ -118,6 +119,16 @@ Index LoadedMultiSoftmax::memory_bytes() const {
   constexpr double most = 4e18;  // an Index holds no more
   return static_cast<Index>(
       std::min(most, sizeof(double) * (inputs + points + hessian_and_factor + sums + chunk)));
+}
+
+double LoadedMultiSoftmax::cost_in_gradients(const HessianOptions& /*options*/) const {
+  const auto rows = static_cast<double>(rows_);
+  const double scores = rows * static_cast<double>(keys());
+  const auto d1 = static_cast<double>(query_width());
+  const auto d2 = static_cast<double>(key_width());
+  const auto unknowns = static_cast<double>(problem_.unknowns());
+  const double sums = 0.5 * scores * d2 * d2 + 0.25 * rows * unknowns * unknowns;
+  return (sums + unknowns * unknowns * unknowns / 6) / (3 * scores * d2 + 2 * rows * d1 * d2);
 }
 
 Vector LoadedMultiSoftmax::read_x(const std::string& path) const {

@@ -45,8 +45,14 @@ class LoadedProblem {
   /// Of those and of Hessians that are never assembled. Collective; the problem must outlive it.
   virtual std::unique_ptr<DampedHessian> damped_hessian(const HessianOptions& options) const;
 
-  /// What --preconditioner auto stands for: what is cheap and good. Local.
+  /// What --preconditioner auto stands for. Local.
   virtual HessianKind default_preconditioner() const { return HessianKind::exact; }
+  /// What is so cheap that L-BFGS may use it as its metric. Local.
+  virtual HessianKind default_metric() const { return HessianKind::none; }
+  /// What --method auto preconditions its last steps with. Local.
+  virtual HessianKind last_preconditioner() const { return HessianKind::exact; }
+  /// What such a Hessian and its factor cost, in evaluations with gradient: by counts of operations. Local.
+  virtual double cost_in_gradients(const HessianOptions& options) const = 0;
 
   /// The rule that a start follows if none is given. Local.
   virtual std::string default_start() const = 0;

@@ -26,6 +26,7 @@ class LoadedRegression : public LoadedProblem {
   std::vector<std::pair<std::string, Index>> sizes() const override;
   Index memory_bytes() const override;
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override;
+  double cost_in_gradients(const HessianOptions& options) const override;
   std::string default_start() const override;
   Vector start(const StartOptions& options) const override {
     return unknown_.start(problem_, problem_.data().a, options, default_start());
@@ -81,7 +82,7 @@ Index LoadedRegression::memory_bytes() const {
 
 std::unique_ptr<HessianModel> LoadedRegression::hessian(const HessianOptions& options) const {
   if (options.kind == HessianKind::sampled)
-    return std::make_unique<SampledRegressionHessian>(problem_, options.sampling);
+    return std::make_unique<SampledRegressionHessian>(problem_, regression_sampling(options));
   return std::make_unique<RegressionHessian>(problem_, form_of(options));
 }
 
@@ -90,6 +91,14 @@ std::string LoadedRegression::default_start() const {
   const Link link = problem_.options().link.kind;
   const bool lacks_alpha = link == Link::identity && problem_.options().normalisation != Normalisation::none;
   return link == Link::cosh || link == Link::sinh || link == Link::power || lacks_alpha ? "random" : "zero";
+}
+
+double LoadedRegression::cost_in_gradients(const HessianOptions& /*options*/) const {
+  const auto rows = static_cast<double>(rows_);
+  const auto entries = static_cast<double>(entries_);
+  const auto unknowns = static_cast<double>(problem_.unknowns());
+  // AᵀDA adds up half of a square of each row, loss and gradient read each entry twice.
+  return (0.5 * entries * entries / rows + unknowns * unknowns * unknowns / 6) / (2 * entries);
 }
 
 }  // namespace

@@ -74,6 +74,7 @@ class LoadedTwoLayer : public LoadedProblem {
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override {
     return std::make_unique<TwoLayerHessian>(problem_, form_of(options));
   }
+  double cost_in_gradients(const HessianOptions& options) const override;
   std::string default_start() const override { return "zero"; }
   Vector start(const StartOptions& options) const override {
     return unknown_.start(problem_, problem_.data().a1, options, default_start());
@@ -103,6 +104,18 @@ Index LoadedTwoLayer::memory_bytes() const {
   constexpr double panels = 1 << 23;
   constexpr double most = 4e18;  // an Index holds no more
   return static_cast<Index>(std::min(most, sizeof(double) * (matrices + vectors + hessian + panels)));
+}
+
+double LoadedTwoLayer::cost_in_gradients(const HessianOptions& /*options*/) const {
+  const auto unknowns = static_cast<double>(problem_.unknowns());
+  const double entries =
+      static_cast<double>(problem_.comm().sum(problem_.data().a1.entries())) + 1;  // none: A1 = 0
+  const auto outputs = static_cast<double>(problem_.data().a2.rows());
+  const auto rows = static_cast<double>(rows_);
+  // A₁ᵀ diag A₁, A₂JA₁ and its Gram matrix; loss and gradient read both matrices twice.
+  const double sums =
+      0.5 * entries * entries / rows + outputs * entries + 0.5 * outputs * unknowns * unknowns;
+  return (sums + unknowns * unknowns * unknowns / 6) / (2 * entries + 2 * outputs * rows);
 }
 
 }  // namespace

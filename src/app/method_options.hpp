@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "attnewton/solver/automatic.hpp"
 #include "attnewton/solver/lbfgs.hpp"
 #include "attnewton/solver/minimise.hpp"
 #include "attnewton/solver/newton.hpp"
@@ -14,10 +15,10 @@
 namespace attnewton {
 
 /// --method.
-enum class SolveMethod { newton, newton_cg, lbfgs };
+enum class SolveMethod { automatic, newton, newton_cg, lbfgs };
 
 struct MethodOptions {
-  SolveMethod kind = SolveMethod::newton;
+  SolveMethod kind = SolveMethod::automatic;
   HessianOptions hessian;
   HessianKind preconditioner = HessianKind::automatic;
   MinimiseOptions limits;  ///< but for max_iterations
@@ -36,9 +37,13 @@ void add_method_details(OptionTable& table, MethodOptions& options);
 /// The limits of a solve by that method.
 MinimiseOptions limits_of(const MethodOptions& options);
 
+/// Throws UsageError if the options do not fit the problem.
+void check_method_options(const MethodOptions& options, const ProblemOptions& problem);
+
 /// A step method with what it stands on.
 struct OwnedMethod {
   std::vector<std::unique_ptr<DampedHessian>> hessians;
+  std::vector<std::unique_ptr<StepMethod>> stages;  ///< of the automatic method
   std::unique_ptr<StepMethod> steps;
 };
 

@@ -152,7 +152,9 @@ Option& OptionTable::integer(const std::string& name, std::optional<Index>& fiel
                              const std::string& help) {
   Option option = described(name, "N", help);
   option.default_text = default_text;
-  option.set = [&field, limits](const Words& words) { field = integer_of(words.front(), limits); };
+  option.set = [&field, limits](const Words& words) {
+    field = words.front() == "auto" ? std::nullopt : std::optional(integer_of(words.front(), limits));
+  };
   option.value = [&field]() -> std::optional<OptionValue> {
     return field ? std::optional<OptionValue>(*field) : std::nullopt;
   };
@@ -192,6 +194,20 @@ Option& OptionTable::number(const std::string& name, double& field, const Number
     field = value;
   };
   option.value = [&field] { return OptionValue(field); };
+  return add(std::move(option));
+}
+
+Option& OptionTable::number(const std::string& name, std::optional<double>& field, const NumberLimits& limits,
+                            const std::string& help) {
+  Option option = described(name, "NUMBER", help);
+  option.set = [&field, limits](const Words& words) {
+    const double value = number_of(words.front());
+    check_limits(value, limits);
+    field = value;
+  };
+  option.value = [&field]() -> std::optional<OptionValue> {
+    return field ? std::optional<OptionValue>(*field) : std::nullopt;
+  };
   return add(std::move(option));
 }
 

@@ -85,7 +85,7 @@ class OptionTable {
   Option& flag(const std::string& name, bool& field, const std::string& help);
   Option& integer(const std::string& name, Index& field, const IntegerLimits& limits,
                   const std::string& help);
-  /// An integer whose default depends on other options; `default_text` says how.
+  /// An integer, or "auto", the default: it then depends on other options; `default_text` says how.
   Option& integer(const std::string& name, std::optional<Index>& field, const IntegerLimits& limits,
                   const std::string& default_text, const std::string& help);
   /// One or more integers, as words or with commas between them; they replace the default.
@@ -93,6 +93,9 @@ class OptionTable {
                    const std::string& help);
   Option& seed(const std::string& name, std::uint64_t& field, const std::string& help);
   Option& number(const std::string& name, double& field, const NumberLimits& limits, const std::string& help);
+  /// A number whose default depends on other options.
+  Option& number(const std::string& name, std::optional<double>& field, const NumberLimits& limits,
+                 const std::string& help);
   Option& duration(const std::string& name, double& field, const std::string& help);
   Option& path(const std::string& name, const std::string& value_name, std::string& field,
                const std::string& help);

@@ -102,7 +102,7 @@ void SolveCommand::open_watchers(const Communicator& comm, Watchers& watchers) c
 SolveSummary SolveCommand::minimise(const LoadedProblem& loaded, Watchers& watchers,
                                     const Vector& start) const {
   MethodOptions method_options = options_.method;
-  method_options.hessian.sampling.seed = options_.start.seed;
+  method_options.hessian.seed = options_.start.seed;
   const StopSignal stop_signal;
   MinimiseOptions limits = limits_of(method_options);
   limits.stop_requested = StopSignal::came;

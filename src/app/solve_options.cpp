@@ -12,7 +12,7 @@ void add_method(OptionTable& table, SolveOptions& options) {
   add_start(table, "init", options.start,
             "Default: least-squares with attention; with regressions zero, or random for cosh, sinh, power "
             "and a normalised identity.");
-  table.seed("seed", options.start.seed, "Seed of --init random and of --hessian sampled.");
+  table.seed("seed", options.start.seed, "Seed of --init random and of sampled and sketched Hessians.");
   add_variables(table, options.problem);
   add_method_options(table, options.method);
   add_precision(
@@ -50,7 +50,7 @@ void add_solve_options(OptionTable& table, SolveOptions& options) {
 
 void check_solve_options(const SolveOptions& options) {
   check_problem_options(options.problem);
-  check_hessian_options(options.method.hessian, options.problem);
+  check_method_options(options.method, options.problem);
   const bool is_attention = options.problem.kind == ProblemKind::attention;
   if (is_attention && options.reference.x.empty() != options.reference.y.empty())
     throw UsageError("--reference-x and --reference-y go together: give both or none");

@@ -9,6 +9,8 @@
 #include "attnewton/linalg/panel_reducer.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
+#include "attention_y_block.hpp"
+
 namespace attnewton {
 namespace {
 
@@ -40,19 +42,6 @@ Matrix yx_column(const BlockShape& shape, const Matrix& xy_block) {
   return column;
 }
 
-// H_yy = K_y ⊗ I below and to the right of H_xx.
-void add_yy(const BlockShape& shape, const Matrix& gram_y, DistributedMatrix& h) {
-  const Index x_unknowns = shape.d1 * shape.d2;
-  for (Index j = 0; j < h.local().cols(); ++j) {
-    const Index column = h.global_column(j) - x_unknowns;
-    if (column < 0) continue;
-    for (Index row = column; row < shape.d3 * shape.e; row += shape.e) {
-      if (h.layout().rows.owner(x_unknowns + row) == h.grid()->row())
-        h.local()(h.layout().rows.local(x_unknowns + row), j) += gram_y(row / shape.e, column / shape.e);
-    }
-  }
-}
-
 // The sums over rows of this rank, and their way into the distributed matrices: block rows are on their way
 // to their owners while the next ones are being added up.
 class Assembly {
@@ -82,7 +71,7 @@ class Assembly {
     if (z_) {
       subtract_outer_product(h_, *z_);
     } else {
-      add_yy(sums_.shape(), y_.gram, h_);
+      add_y_block(y_.gram, sums_.shape().e, problem_.unknowns_x(), h_);
     }
   }
 

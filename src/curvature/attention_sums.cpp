@@ -7,6 +7,7 @@
 #include "attnewton/linalg/packed_symmetric.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
+#include "kronecker_row_sums.hpp"
 #include "row_chunks.hpp"
 
 namespace attnewton {
@@ -61,15 +62,9 @@ AttentionSums::AttentionSums(const AttentionProblem& problem, const AttentionPoi
 bool AttentionSums::start() {
   const AttentionRegulariser& regulariser = problem_.regulariser();
   if (!regulariser.is_weighted() && !rows_.tiles.empty()) return false;
-  xx_.set_zero();
+  set_to_packed_products(regulariser.packed_u(), regulariser.packed_v(), xx_);
   xy_t_.set_zero();
   if (!xy_c_.empty()) xy_c_.set_zero();
-  if (!regulariser.is_weighted()) return true;
-  // Row by row: the whole term would take as much memory as the sums themselves.
-  for_each_task(xx_.rows(), [&](Index row) {
-    const Vector term = regulariser.packed_v().transpose() * regulariser.packed_u().col(row);
-    for (Index column = 0; column < term.size(); ++column) xx_(row, column) = term[column];
-  });
   return true;
 }
 

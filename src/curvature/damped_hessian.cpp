@@ -17,9 +17,7 @@ constexpr Index ritz_steps = 30;
 class AssembledHessian : public DampedHessian {
  public:
   AssembledHessian(const Problem& problem, std::shared_ptr<const HessianModel> model)
-      : problem_(problem),
-        model_(std::move(model)),
-        h_(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns()) {}
+      : problem_(problem), model_(std::move(model)) {}
 
   std::string name() const override { return model_->name(); }
   bool is_random() const override { return model_->is_random(); }
@@ -27,8 +25,11 @@ class AssembledHessian : public DampedHessian {
   void update(const Point& point, const Progress& progress) override {
     const TimingScope timing("hessian");
     factor_.reset();
-    model_->assemble(point, progress, h_);
-    mean_abs_diagonal_ = h_.mean_abs_diagonal();
+    // Not before it is needed: a method may never come to it.
+    if (!h_)
+      h_.emplace(std::make_shared<ProcessGrid>(problem_.comm()), problem_.unknowns(), problem_.unknowns());
+    model_->assemble(point, progress, *h_);
+    mean_abs_diagonal_ = h_->mean_abs_diagonal();
     smallest_ritz_.reset();
     factorisations_ = 0;
   }
@@ -38,11 +39,12 @@ class AssembledHessian : public DampedHessian {
   // Once H̃ + D was seen to be indefinite, shifts that a Ritz value shows to be too small are not factored.
   bool factor(double shift) override {
     const TimingScope timing("cholesky");
+    require(h_.has_value(), "AssembledHessian::factor: after update()");
     factor_.reset();
     if (smallest_ritz_ && *smallest_ritz_ + shift < 0) return false;
     ++factorisations_;
-    factor_ = DistributedCholesky::factor(h_, shift, problem_.damped_unknowns());
-    if (!factor_ && !smallest_ritz_) smallest_ritz_ = smallest_ritz_value(h_, ritz_steps);
+    factor_ = DistributedCholesky::factor(*h_, shift, problem_.damped_unknowns());
+    if (!factor_ && !smallest_ritz_) smallest_ritz_ = smallest_ritz_value(*h_, ritz_steps);
     return factor_.has_value();
   }
 
@@ -56,7 +58,7 @@ class AssembledHessian : public DampedHessian {
  private:
   const Problem& problem_;
   std::shared_ptr<const HessianModel> model_;
-  DistributedMatrix h_;
+  std::optional<DistributedMatrix> h_;
   double mean_abs_diagonal_ = 0;
   Index factorisations_ = 0;
   std::optional<double> smallest_ritz_;

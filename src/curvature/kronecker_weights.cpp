@@ -94,7 +94,7 @@ class TileWeights {
     const LaneBlock& block = *chunk.block;
     double* f = f_.of(block, stores_ ? chunk.first : 0);
     pass_.dots(chunk, in_.operands.keys, queries_, f);
-    pass_.kernels().shifted_exponential(block.vectors, chunk.count, chunk.first_visible, f, shift_.of(block));
+    pass_.kernels().shifted_exponential(block.vectors, chunk.count, chunk.mask, f, shift_.of(block));
     return f;
   }
 

@@ -1,6 +1,7 @@
 // The table of kernels of one instruction set: see lane_vector.hpp for what the including file defines.
 #pragma once
 
+#include "lane_butterfly.hpp"
 #include "lane_exponential.hpp"
 #include "lane_hessian.hpp"
 #include "lane_products.hpp"
@@ -39,6 +40,7 @@ constexpr TileKernels<Real> make_table() {
   table.unpack_real = unpack_real<Real>;
   table.scale_rows = scale_rows<Real>;
   table.row_dots = row_dots<Real>;
+  table.butterfly = butterfly<Real>;
   return table;
 }
 

@@ -4,14 +4,15 @@
 #include <cmath>
 
 #include "attnewton/core/error.hpp"
-#include "attnewton/linalg/panel_reducer.hpp"
 #include "attnewton/parallel/deterministic.hpp"
+
+#include "panelled_sketch.hpp"
 
 namespace attnewton {
 namespace {
 
-// Numbers of a panel of S A: 32 MiB. Panels have all of S's rows and a range of A's columns.
-constexpr Index panel_numbers = Index{1} << 22;
+// Draws of a sketch that have addresses of their own beside those of the next one.
+constexpr Index most_blocks = Index{1} << 20;
 // Numbers of A that all blocks add up before the next ones: they stay in the cache meanwhile.
 constexpr Index numbers_at_once = Index{1} << 16;
 
@@ -44,17 +45,19 @@ void add_rows(const CountSketch& sketch, const Rows& a, Range rows, const Vector
 
 }  // namespace
 
-CountSketch::CountSketch(Index block_rows, Index blocks, std::uint64_t seed, Index iteration)
+CountSketch::CountSketch(Index block_rows, Index blocks, std::uint64_t seed, Index iteration, Index number)
     : stream_(seed, RandomPurpose::sketch, static_cast<std::uint64_t>(iteration)),
       block_rows_(block_rows),
-      blocks_(blocks) {
-  require(block_rows > 0 && blocks > 0, "CountSketch: at least one row and one block");
+      blocks_(blocks),
+      first_address_(number * most_blocks) {
+  require(block_rows > 0 && blocks > 0 && blocks <= most_blocks,
+          "CountSketch: at least one row and one block");
 }
 
 CountSketch::Entry CountSketch::entry(Index column, Index block) const {
   // The row and the sign are one number of 2·block_rows.
-  const auto choice =
-      static_cast<Index>(stream_.uniform(column, block) * 2 * static_cast<double>(block_rows_));
+  const auto choice = static_cast<Index>(stream_.uniform(column, first_address_ + block) * 2 *
+                                         static_cast<double>(block_rows_));
   const double size = 1 / std::sqrt(static_cast<double>(blocks_));
   return {std::min(choice / 2, block_rows_ - 1), choice % 2 == 0 ? size : -size};
 }
@@ -77,14 +80,7 @@ Matrix CountSketch::product(const RowMatrix& a, const Vector& scale, Index first
 
 void add_sketch(const CountSketch& sketch, const RowMatrix& a, const Vector& scale, Index first_row,
                 DistributedMatrix& sum) {
-  require(sum.rows() >= sketch.rows() && sum.columns() == a.columns(), "add_sketch: S A fits into the sum");
-  PanelReducer into_sum(sum);
-  const Index width = std::max(panel_numbers / sketch.rows(), Index{1});
-  for (Index column = 0; column < a.columns(); column += width) {
-    const Range columns{column, std::min(a.columns(), column + width)};
-    into_sum.add(0, column, sketch.product(a, scale, first_row, columns));
-  }
-  into_sum.finish();
+  add_sketch_in_panels(sketch, a, scale, first_row, sum);
 }
 
 }  // namespace attnewton

@@ -73,6 +73,7 @@ std::optional<Step> Lbfgs::find_step(Iterate& iterate, IterationRecord& record) 
     pairs_.clear();
     step = search(iterate, -iterate.gradient(), record);
   }
+  last_evaluations_ = record.trials;
   if (step) remember(iterate, *step);
   return step;
 }

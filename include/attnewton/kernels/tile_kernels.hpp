@@ -125,6 +125,11 @@ struct TileKernels {
 
   /// z_i = Σ_c a[i·stride + c] · x_c for i < rows, c < columns; a row's sum does not depend on the others.
   void (*row_dots)(Size rows, Size columns, const Real* a, Size stride, const Real* x, Real* z);
+
+  /// Every column c < count of `rows` rows, one after the other without gaps, ← H times it: H is Hadamard's
+  /// matrix of order `rows` = 2, 4 or 8, H(i, j) = (−1)^(bits that i and j share). rows·log₂ rows·count
+  /// additions.
+  void (*butterfly)(Size rows, Size count, Real* data);
 };
 
 enum class InstructionSet;

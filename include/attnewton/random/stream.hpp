@@ -22,6 +22,7 @@ enum class RandomPurpose : std::uint32_t {
   pattern = 11,       ///< where generated sparse matrices have entries
   second_layer = 12,  ///< A₂ of generated problems that have another
   krylov = 16,        ///< start vectors of Lanczos' method
+  hadamard = 20,      ///< signs and sampled rows of randomised Hadamard transforms
 };
 
 /// The stream of (seed, purpose, iteration): entry (row, column) is Philox4x64-10 at that counter (Salmon et

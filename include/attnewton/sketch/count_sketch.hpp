@@ -11,11 +11,11 @@ namespace attnewton {
 
 /// S ∈ R^{m×n} for any n: `blocks` blocks of `block_rows` rows each, m their product. Each column has one
 /// entry ±1/√blocks in each block, at a random row. OSNAP's block construction (Nelson and Nguyễn,
-/// arXiv 1211.1002); CountSketch with one block. Column i is drawn by seed, iteration and i alone. An
-/// MPI-free value.
+/// arXiv 1211.1002); CountSketch with one block. Column i is drawn by seed, iteration, number and i alone:
+/// sketches of different numbers are independent. An MPI-free value.
 class CountSketch {
  public:
-  CountSketch(Index block_rows, Index blocks, std::uint64_t seed, Index iteration);
+  CountSketch(Index block_rows, Index blocks, std::uint64_t seed, Index iteration, Index number = 0);
 
   Index rows() const { return block_rows_ * blocks_; }
   Index block_rows() const { return block_rows_; }
@@ -37,6 +37,7 @@ class CountSketch {
   RandomStream stream_;
   Index block_rows_;
   Index blocks_;
+  Index first_address_;
 };
 
 /// Adds S diag(scale) A, summed over ranks, to the first rows of `sum` (at least S's rows, d columns).

@@ -32,6 +32,9 @@ class Lbfgs : public StepMethod {
   Index patience() const override;
   std::string obstacle() const override;
 
+  /// Evaluations that the last step took.
+  Index last_evaluations() const { return last_evaluations_; }
+
  private:
   struct Pair {
     Vector s;          // θ⁺ − θ
@@ -47,6 +50,7 @@ class Lbfgs : public StepMethod {
 
   LbfgsOptions options_;
   DampedHessian* metric_;
+  Index last_evaluations_ = 0;
   Index metric_taken_at_ = -1;
   std::deque<Pair> pairs_;  // oldest first
 };

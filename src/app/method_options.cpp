@@ -32,11 +32,6 @@ bool is_in_use(const MethodOptions& options, HessianKind kind) {
   return false;
 }
 
-// Made in the time of a few products, and so anew for every step.
-bool is_cheap(HessianKind kind) {
-  return kind == HessianKind::kronecker || kind == HessianKind::y_block || kind == HessianKind::none;
-}
-
 void add_preconditioner(OptionTable& table, MethodOptions& options) {
   table
       .choice<HessianKind>(
@@ -163,8 +158,6 @@ class MethodMaker {
     NewtonCgOptions newton_cg = options_.newton_cg;
     newton_cg.tolerance = options_.limits.tolerance;
     newton_cg.damping = options_.damping;
-    // An assembled Hessian knows more than what was seen at earlier points.
-    if (!is_cheap(preconditioner)) newton_cg.preconditioner.memory = 0;
     return std::make_unique<NewtonCg>(hessian(preconditioner), newton_cg);
   }
   std::unique_ptr<Lbfgs> lbfgs(HessianKind metric) {

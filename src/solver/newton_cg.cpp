@@ -26,7 +26,7 @@ constexpr double forcing_guard = 0.1;
 constexpr Index patience_of_inexact_steps = 5;
 
 // Random directions that the size of H's diagonal is estimated with.
-constexpr Index probes = 1;
+constexpr Index probes = 2;
 
 // |tr H|/unknowns by Hutchinson's estimator: vᵀHv over random signs v.
 double mean_diagonal(const Iterate& iterate) {
@@ -53,15 +53,13 @@ std::optional<Step> NewtonCg::find_step(Iterate& iterate, IterationRecord& recor
   for (Index tried = 0; tried < options_.damping.max_trials; ++tried) {
     preconditioner_.prepare(iterate, *damping_, record);
     record.damping = damping_->shift();
-    CgPath path = conjugate_gradients(iterate, record);
+    const CgPath path = conjugate_gradients(iterate, record);
     if (path.end() == CgEnd::negative_curvature) {
       damping_->raise_for_indefinite();
       damping_->raise_to(damping_->shift() + 2 * path.lack_of_curvature());
       continue;
     }
-    auto step = follow(path, iterate, record);
-    preconditioner_.learn(path.release_curvature());
-    if (step) return step;
+    if (auto step = follow(path, iterate, record)) return step;
     damping_->raise_for_rejection();
   }
   return std::nullopt;

@@ -20,9 +20,6 @@ constexpr double least_relative_shift = 1e-13;
 constexpr double raise_of_shift = 4;
 constexpr Index most_shifts = 60;
 
-// Pairs of less curvature than this share of ‖s‖‖y‖ are not used.
-constexpr double least_curvature = 1e-12;
-
 // One answer for all ranks, whose clocks differ.
 bool any(const Communicator& comm, bool mine) {
   return comm.max(Index{mine ? 1 : 0}) > 0;
@@ -61,39 +58,6 @@ void Preconditioner::prepare(const Iterate& iterate, Damping& damping, Iteration
     factor(damping.shift());
     record.factorisations += hessian_.factorisations() - factored_before;
   }
-  pair_up(iterate, damping);
-}
-
-void Preconditioner::pair_up(const Iterate& iterate, const Damping& damping) {
-  const auto shifted = Eigen::seqN(0, iterate.problem().damped_unknowns());
-  pairs_.clear();
-  for (const CgPath::Curvature& seen : learnt_) {
-    Pair pair{seen.direction, seen.product, 0};
-    pair.y(shifted) += damping.shift() * seen.direction(shifted);
-    pair.curvature = pair.s.dot(pair.y);
-    if (pair.curvature > least_curvature * pair.s.norm() * pair.y.norm()) pairs_.push_back(std::move(pair));
-  }
-}
-
-Vector Preconditioner::solve(const Vector& v) const {
-  Vector q = v;
-  std::vector<double> alpha(pairs_.size());
-  for (std::size_t i = pairs_.size(); i-- > 0;) {
-    alpha[i] = pairs_[i].s.dot(q) / pairs_[i].curvature;
-    q -= alpha[i] * pairs_[i].y;
-  }
-  q = hessian_.solve(q);
-  for (std::size_t i = 0; i < pairs_.size(); ++i)
-    q += (alpha[i] - pairs_[i].y.dot(q) / pairs_[i].curvature) * pairs_[i].s;
-  return q;
-}
-
-// The first directions of a run matter most: they are of the largest share of the residual.
-void Preconditioner::learn(std::vector<CgPath::Curvature> curvature) {
-  if (2 * curvature.size() < learnt_.size()) return;
-  const auto most = static_cast<std::size_t>(options_.memory);
-  if (curvature.size() > most) curvature.resize(most);
-  learnt_ = std::move(curvature);
 }
 
 // The factor of H̃ + D with the least shift from `shift` on, by fours, that makes it positive definite.

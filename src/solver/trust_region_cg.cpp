@@ -41,8 +41,8 @@ CgPath::CgPath(const Vector& gradient, const CgOperators& operators, const CgLim
       return;
     }
     const double length = residual_solved / damped;
-    segments_.push_back({direction, product, length, direction.dot(gradient + times_step), curvature,
-                         start_squared, cross, direction_squared});
+    segments_.push_back({direction, length, direction.dot(gradient + times_step), curvature, start_squared,
+                         cross, direction_squared});
     start_squared = segments_.back().norm_squared(length);
     step += length * direction;
     times_step += length * product;
@@ -60,14 +60,6 @@ CgPath::CgPath(const Vector& gradient, const CgOperators& operators, const CgLim
     direction = solved + beta * direction;
     residual_solved = next;
   }
-}
-
-std::vector<CgPath::Curvature> CgPath::release_curvature() {
-  std::vector<Curvature> learnt;
-  for (Segment& segment : segments_)
-    learnt.push_back({std::move(segment.direction), std::move(segment.product)});
-  segments_.clear();
-  return learnt;
 }
 
 CgStep CgPath::end_step() const {

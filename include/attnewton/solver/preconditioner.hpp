@@ -1,13 +1,10 @@
 // A Hessian at an earlier point that conjugate gradients are preconditioned with, made anew when that pays.
 #pragma once
 
-#include <vector>
-
 #include "attnewton/curvature/damped_hessian.hpp"
 #include "attnewton/solver/damping.hpp"
 #include "attnewton/solver/iterate.hpp"
 #include "attnewton/solver/iteration.hpp"
-#include "attnewton/solver/trust_region_cg.hpp"
 
 namespace attnewton {
 
@@ -15,14 +12,9 @@ struct PreconditionerOptions {
   /// Steps that one serves; 0: until conjugate gradients have taken as long, since it was made, as making it
   /// took. That depends on the clock, so that runs may differ in it.
   Index keep = 0;
-  /// Directions that are remembered from one run of conjugate gradients for the next ones; 0: none.
-  Index memory = 40;
 };
 
-/// M = H̃ + D of a DampedHessian, kept over several steps, and corrected by what the last run of conjugate
-/// gradients has learnt: M⁻¹ is the inverse L-BFGS matrix of its directions p with (H + D)p, begun from (H̃ +
-/// D)⁻¹ (Morales and Nocedal 2000). Conjugate pairs are all kept by it, so that as far as H has not changed
-/// the next run has to find only what is new. Collective on the problem's communicator.
+/// M = H̃ + D of a DampedHessian, kept over several steps. Collective on the problem's communicator.
 class Preconditioner {
  public:
   Preconditioner(DampedHessian& hessian, const PreconditionerOptions& options)
@@ -34,10 +26,7 @@ class Preconditioner {
   void prepare(const Iterate& iterate, Damping& damping, IterationRecord& record);
 
   /// M⁻¹ v.
-  Vector solve(const Vector& v) const;
-
-  /// Takes over what a run of conjugate gradients saw of H, unless it saw less than is remembered.
-  void learn(std::vector<CgPath::Curvature> curvature);
+  Vector solve(const Vector& v) const { return hessian_.solve(v); }
 
   /// So much time went into conjugate gradients with this M.
   void note_use(double seconds);
@@ -55,16 +44,6 @@ class Preconditioner {
 
   DampedHessian& hessian_;
   PreconditionerOptions options_;
-  void pair_up(const Iterate& iterate, const Damping& damping);
-
-  // s = p, y = (H + D)p with the shift of now.
-  struct Pair {
-    Vector s;
-    Vector y;
-    double curvature;
-  };
-  std::vector<CgPath::Curvature> learnt_;
-  std::vector<Pair> pairs_;
   bool is_made_ = false;
   Index made_at_ = 0;
   double shift_ = 0;

@@ -34,7 +34,7 @@ struct CgStep {
 
 /// The piecewise linear path of the iterates s₀ = 0, s₁, … of conjugate gradients on (H + D) s = −g
 /// preconditioned by M. Along it ‖s‖_M rises and the model falls, so that a step of any smaller norm lies on
-/// it too and costs no further product. Memory: two vectors a product.
+/// it too and costs no further product. Memory: a vector a product.
 class CgPath {
  public:
   /// Runs until the residual is small or a direction p has pᵀ(H + D)p ≤ 0, which the path does not take. Cost
@@ -46,14 +46,6 @@ class CgPath {
   /// Where ‖s‖_M first is `norm`, or the end.
   CgStep step_of_norm(double norm) const;
 
-  /// Directions p that are conjugate under H + D, with H p: what the run has learnt of H.
-  struct Curvature {
-    Vector direction;
-    Vector product;
-  };
-  /// Hands them over; the path is of no use afterwards.
-  std::vector<Curvature> release_curvature();
-
   CgEnd end() const { return end_; }
   Index products() const { return products_; }
   /// −pᵀ(H + D)p / pᵀp over the shifted unknowns, of the direction that ended the path: what the shift lacks.
@@ -63,7 +55,6 @@ class CgPath {
   // From s_k along p_k: s_k + τ p_k, 0 ≤ τ ≤ length.
   struct Segment {
     Vector direction;
-    Vector product;  // H p_k
     double length;
     double slope;              // p_kᵀ(g + H s_k)
     double curvature;          // p_kᵀHp_k

@@ -12,7 +12,7 @@ namespace {
 constexpr double cheap_newton = 8;
 
 // L-BFGS steps that its rate is taken over.
-constexpr std::size_t window = 20;
+constexpr std::size_t window = 50;
 
 // What Newton–CG is predicted to take from within the basin: so many preconditioners, and steps of so many
 // evaluations (a Hessian–vector product is one and a half).

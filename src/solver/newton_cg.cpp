@@ -26,7 +26,7 @@ constexpr double forcing_guard = 0.1;
 constexpr Index patience_of_inexact_steps = 5;
 
 // Random directions that the size of H's diagonal is estimated with.
-constexpr Index probes = 2;
+constexpr Index probes = 1;
 
 // |tr H|/unknowns by Hutchinson's estimator: vᵀHv over random signs v.
 double mean_diagonal(const Iterate& iterate) {

@@ -138,6 +138,92 @@ TEST(NewtonCg, LeavesASaddleByARaisedShift) {
   }
 }
 
+// At the saddle's side the first direction has curvature −1: the shift goes to twice what it lacks at once.
+TEST(NewtonCg, RaisesTheShiftByWhatItLacks) {
+  const Saddle problem;
+  UnitPreconditioner unit;
+  NewtonCg method(unit, {});
+  Iterate iterate(problem, Vector{{1e-3, 0}});
+  IterationRecord record;
+  const auto step = method.find_step(iterate, record);
+  ASSERT_TRUE(step.has_value());
+  EXPECT_NEAR(record.damping, 2, 1e-3);
+  EXPECT_EQ(record.products, 4) << "two probes and two directions";
+  EXPECT_NEAR(step->norm, 1e-3 / (2 - 1), 1e-5);
+}
+
+// √(1 + x²): Newton's steps from |x| > 1 go too far.
+class Hyperbola : public Problem {
+ public:
+  const Communicator& comm() const override { return comm_; }
+  Index unknowns() const override { return 1; }
+  std::unique_ptr<Point> evaluate(const Vector& x) const override {
+    return std::make_unique<Point>(x, Objective{std::hypot(1, x[0]), 0, 0});
+  }
+  Vector gradient(const Point& point) const override {
+    return Vector::Constant(1, point.theta()[0] / std::hypot(1, point.theta()[0]));
+  }
+  Vector hessian_vector(const Point& point, const Vector& v) const override {
+    return v * std::pow(std::hypot(1, point.theta()[0]), -3);
+  }
+
+ private:
+  Communicator comm_ = Communicator::world();
+};
+
+// From 3 the whole step goes to −26 or so, a quarter of it to −4; a sixteenth goes down. Cuts cost no
+// product, and the next shift is larger.
+TEST(NewtonCg, CutsAStepBackBeforeItRaisesTheShift) {
+  const Hyperbola hyperbola;
+  const CountingProblem problem(hyperbola);
+  UnitPreconditioner unit;
+  NewtonCg method(unit, {});
+  Iterate iterate(problem, Vector::Constant(1, 3));
+  IterationRecord first;
+  auto step = method.find_step(iterate, first);
+  ASSERT_TRUE(step.has_value());
+  EXPECT_EQ(first.trials, 3);
+  EXPECT_EQ(first.products, 3) << "two probes and a direction";
+  ASSERT_EQ(problem.evaluations(), 4);
+  const double whole = problem.evaluated[1][0] - 3;
+  EXPECT_NEAR(whole, -30 / 1.01, 1e-9);
+  EXPECT_NEAR(problem.evaluated[2][0] - 3, whole / 4, 1e-9);
+  EXPECT_NEAR(problem.evaluated[3][0] - 3, whole / 16, 1e-9);
+  EXPECT_NEAR(first.damping, 0.01 * std::pow(10, -1.5), 1e-12);
+  iterate.take(std::move(*step));
+  method.after_step(iterate, 1);
+  IterationRecord second;
+  ASSERT_TRUE(method.find_step(iterate, second).has_value());
+  EXPECT_NEAR(second.damping, 3 * first.damping, 1e-12);
+}
+
+// M's shift goes along with the damping, up by six orders from far out and down again at the end, on one H̃.
+TEST(NewtonCg, FactorsItsPreconditionerAnewWhereTheShiftMovesFar) {
+  const Hyperbola problem;
+  UnitPreconditioner unit;
+  CountingHessian hessian(unit);
+  NewtonCgOptions options;
+  options.preconditioner.keep = 1000;
+  NewtonCg method(hessian, options);
+  Iterate iterate(problem, Vector::Constant(1, 1e3));
+  double largest = 0;
+  for (int k = 0; k < 60 && iterate.gradient_norm() > 1e-3; ++k) {
+    IterationRecord record;
+    auto step = method.find_step(iterate, record);
+    ASSERT_TRUE(step.has_value());
+    largest = std::max(largest, record.damping);
+    EXPECT_LE(record.damping, 10.001 * hessian.last_shift);
+    EXPECT_GE(10.001 * std::max(record.damping, 1e-13), hessian.last_shift);
+    const double ratio = step->ratio;
+    iterate.take(std::move(*step));
+    method.after_step(iterate, ratio);
+  }
+  EXPECT_LE(iterate.gradient_norm(), 1e-3);
+  EXPECT_GE(largest, 1e-6) << "from 1e-11";
+  EXPECT_EQ(hessian.updated_at.size(), 1U);
+  EXPECT_GE(hessian.factored, 4);
+}
+
 // Counting what was really asked for, step by step.
 TEST(NewtonCg, RecordsWhatWasDone) {
   const Rosenbrock rosenbrock(8);

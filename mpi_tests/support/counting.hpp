@@ -66,6 +66,7 @@ class CountingHessian : public DampedHessian {
   double mean_abs_diagonal() const override { return hessian_.mean_abs_diagonal(); }
   bool factor(double shift) override {
     ++factored;
+    last_shift = shift;
     return hessian_.factor(shift);
   }
   Index factorisations() const override { return factored - factored_before_; }
@@ -73,6 +74,7 @@ class CountingHessian : public DampedHessian {
 
   std::vector<Index> updated_at;  ///< iterations
   Index factored = 0;
+  double last_shift = 0;
 
  private:
   DampedHessian& hessian_;

@@ -7,74 +7,14 @@
 
 #include "attnewton/core/error.hpp"
 
+#include "support/kink.hpp"
 #include "support/recorder.hpp"
+#include "support/rosenbrock.hpp"
 
 namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-// f(θ) = Σ (1 − θ_i)² + 100 (θ_{i+1} − θ_i²)² (Rosenbrock), every rank knowing all of it.
-class Rosenbrock : public Problem {
- public:
-  explicit Rosenbrock(Index unknowns) : unknowns_(unknowns) {}
-  const Communicator& comm() const override { return comm_; }
-  Index unknowns() const override { return unknowns_; }
-
-  std::unique_ptr<Point> evaluate(const Vector& t) const override {
-    Objective objective;
-    for (Index i = 0; i + 1 < unknowns_; ++i) {
-      objective.loss += std::pow(1 - t[i], 2) + 100 * std::pow(t[i + 1] - t[i] * t[i], 2);
-    }
-    if (t.cwiseAbs().maxCoeff() > domain) objective.loss = INFINITY;
-    return std::make_unique<Point>(t, objective, "outside the domain");
-  }
-
-  Vector gradient(const Point& point) const override {
-    const Vector& t = point.theta();
-    Vector g = Vector::Zero(unknowns_);
-    for (Index i = 0; i + 1 < unknowns_; ++i) {
-      g[i] += -2 * (1 - t[i]) - 400 * t[i] * (t[i + 1] - t[i] * t[i]);
-      g[i + 1] += 200 * (t[i + 1] - t[i] * t[i]);
-    }
-    return g;
-  }
-
-  Vector hessian_vector(const Point& point, const Vector& v) const override {
-    return hessian(point.theta()) * v;
-  }
-
-  Matrix hessian(const Vector& t) const {
-    Matrix h = Matrix::Zero(unknowns_, unknowns_);
-    for (Index i = 0; i + 1 < unknowns_; ++i) {
-      h(i, i) += 2 - 400 * (t[i + 1] - 3 * t[i] * t[i]);
-      h(i + 1, i) = h(i, i + 1) = -400 * t[i];
-      h(i + 1, i + 1) += 200;
-    }
-    return h;
-  }
-
-  double domain = INFINITY;
-
- private:
-  Communicator comm_ = Communicator::world();
-  Index unknowns_;
-};
-
-class RosenbrockHessian : public HessianModel {
- public:
-  explicit RosenbrockHessian(const Rosenbrock& problem) : problem_(problem) {}
-  std::string name() const override { return "exact"; }
-  void assemble(const Point& point, const Progress&, DistributedMatrix& h) const override {
-    h.set_zero();
-    Matrix panel = problem_.hessian(point.theta());
-    if (!h.grid()->comm().is_root()) panel.setZero();
-    h.add_reduced_panel(0, 0, panel);
-  }
-
- private:
-  const Rosenbrock& problem_;
-};
 
 TEST(Newton, FindsRosenbrocksMinimumMonotonicallyWithAQuadraticEnd) {
   const Rosenbrock problem(6);
@@ -188,23 +128,6 @@ TEST(Newton, GivesUpWithAReasonWhenNoShiftHelps) {
   EXPECT_NE(summary.reason.find("no shift"), std::string::npos);
   EXPECT_EQ(summary.point->theta(), Vector(Vector::Zero(3)));
 }
-
-// f(x) = 1 + |x|, with a model that does not know of the kink.
-class Kink : public Problem {
- public:
-  const Communicator& comm() const override { return comm_; }
-  Index unknowns() const override { return 1; }
-  std::unique_ptr<Point> evaluate(const Vector& x) const override {
-    return std::make_unique<Point>(x, Objective{1 + std::abs(x[0] - 1), 0, 0});
-  }
-  Vector gradient(const Point& point) const override {
-    return Vector::Constant(1, point.theta()[0] >= 1 ? 1 : -1);
-  }
-  Vector hessian_vector(const Point& /*point*/, const Vector& v) const override { return v; }
-
- private:
-  Communicator comm_ = Communicator::world();
-};
 
 class UnitHessian : public HessianModel {
  public:

@@ -23,22 +23,25 @@ constexpr double least_curvature = 1e-10;
 
 }  // namespace
 
-void Lbfgs::update_metric(const Iterate& iterate) {
+void Lbfgs::update_metric(const Iterate& iterate, IterationRecord& record) {
   if (metric_ == nullptr || iterate.iteration() < options_.plain_steps) return;
   if (metric_taken_at_ >= 0 && iterate.iteration() - metric_taken_at_ < options_.keep_metric) return;
   const TimingScope timing("metric");
   metric_->update(iterate.point(), iterate.progress());
+  const bool is_definite = factor_metric(iterate);
+  record.factorisations += metric_->factorisations();
+  metric_taken_at_ = iterate.iteration();
+  if (!is_definite) metric_ = nullptr;  // without one these are still L-BFGS steps
+}
+
+bool Lbfgs::factor_metric(const Iterate& iterate) {
   const double size = metric_->mean_abs_diagonal();
   double shift = std::max(options_.metric_shift * iterate.relative_gradient(), least_relative_shift) * size;
-  for (Index tried = 0; !metric_->factor(shift); ++tried) {
-    // Without a metric these are still L-BFGS steps.
-    if (!std::isfinite(size) || tried == most_shifts) {
-      metric_ = nullptr;
-      return;
-    }
+  for (Index tried = 0; std::isfinite(size) && tried <= most_shifts; ++tried) {
+    if (metric_->factor(shift)) return true;
     shift *= raise_of_shift;
   }
-  metric_taken_at_ = iterate.iteration();
+  return false;
 }
 
 Vector Lbfgs::solve_metric(const Vector& v) const {
@@ -64,7 +67,7 @@ Vector Lbfgs::direction(const Vector& gradient) const {
 std::optional<Step> Lbfgs::find_step(Iterate& iterate, IterationRecord& record) {
   record.method = "lbfgs";
   record.curvature = iterate.point().curvature();
-  update_metric(iterate);
+  update_metric(iterate, record);
   Vector along = direction(iterate.gradient());
   iterate.problem().comm().broadcast(along);
   auto step = search(iterate, along, record);

@@ -84,7 +84,7 @@ std::optional<End> Solve::convergence() const {
                fmt::format("the gradient fell to {:.1e} of its first norm, tolerance {:.1e}",
                            iterate_.relative_gradient(), options_.tolerance)};
   }
-  if (iterate_.steps_without_progress() >= method_.patience() && !iterate_.can_refine()) {
+  if (iterate_.steps_without_progress() >= method_.patience() && !method_.can_refine(iterate_)) {
     return End{
         SolveStatus::converged,
         "the point is a solution to working precision: the last steps lowered neither loss nor gradient "

@@ -47,11 +47,22 @@ double mean_diagonal(const Iterate& iterate) {
 
 std::optional<Step> NewtonCg::find_step(Iterate& iterate, IterationRecord& record) {
   record.method = "newton-cg";
-  refine_if_stuck(iterate);
+  if (iterate.can_refine() && iterate.steps_without_progress() >= patience()) refine(iterate);
+  auto step = find_acceptable_step(iterate, record);
+  if (!step && iterate.can_refine()) {
+    refine(iterate);
+    damping_.reset();  // what raised it may be the rounding that is gone
+    step = find_acceptable_step(iterate, record);
+  }
+  return step;
+}
+
+std::optional<Step> NewtonCg::find_acceptable_step(const Iterate& iterate, IterationRecord& record) {
   record.curvature = iterate.point().curvature();
   begin(iterate, record);
   for (Index tried = 0; tried < options_.damping.max_trials; ++tried) {
-    preconditioner_.prepare(iterate, *damping_, record);
+    has_preconditioner_ = preconditioner_.prepare(iterate, *damping_, record);
+    if (!has_preconditioner_) return std::nullopt;
     record.damping = damping_->shift();
     const CgPath path = conjugate_gradients(iterate, record);
     if (path.end() == CgEnd::negative_curvature) {
@@ -71,10 +82,10 @@ void NewtonCg::begin(const Iterate& iterate, IterationRecord& record) {
     record.products += probes;
   }
   forcing_ = forcing_term(iterate);
+  rejected_ = 0;
 }
 
-void NewtonCg::refine_if_stuck(Iterate& iterate) {
-  if (!iterate.can_refine() || iterate.steps_without_progress() < patience()) return;
+void NewtonCg::refine(Iterate& iterate) {
   iterate.refine();
   preconditioner_.discard();
 }
@@ -121,13 +132,19 @@ std::optional<Step> NewtonCg::follow(const CgPath& path, const Iterate& iterate,
   for (Index cuts = 0; cuts <= most_cuts && model.predicted > 0; ++cuts) {
     ++record.trials;
     Step trial = iterate.try_step(model.step, model.predicted, SmallSteps::judge_by_gradient);
-    if (damping_->accepts(trial.ratio)) {
+    if (damping_->accepts(trial.ratio) && !is_hidden(trial, iterate)) {
       was_cut_back_ = cuts > 0;
       return trial;
     }
+    ++rejected_;
     model = path.step_of_norm(cut * model.norm);
   }
   return std::nullopt;
+}
+
+// A step that rejections made too short to move the point at all: that it shows no rise is their doing.
+bool NewtonCg::is_hidden(const Step& trial, const Iterate& iterate) const {
+  return rejected_ > 0 && trial.point->theta() == iterate.point().theta();
 }
 
 void NewtonCg::after_step(const Iterate& iterate, double ratio) {
@@ -143,6 +160,7 @@ Index NewtonCg::patience() const {
 }
 
 std::string NewtonCg::obstacle() const {
+  if (!has_preconditioner_) return preconditioner_.obstacle();
   return fmt::format("no shift of the Hessian among {} gave a step that lowers the loss",
                      options_.damping.max_trials);
 }

@@ -30,6 +30,7 @@ class Automatic : public StepMethod {
   std::optional<Step> find_step(Iterate& iterate, IterationRecord& record) override;
   void after_step(const Iterate& iterate, double ratio) override;
   Index patience() const override { return method().patience(); }
+  bool can_refine(const Iterate& iterate) const override { return method().can_refine(iterate); }
   std::string obstacle() const override { return method().obstacle(); }
 
  private:

@@ -30,6 +30,8 @@ class Lbfgs : public StepMethod {
 
   std::optional<Step> find_step(Iterate& iterate, IterationRecord& record) override;
   Index patience() const override;
+  /// Never: its steps are made of gradients, which are in double.
+  bool can_refine(const Iterate& /*iterate*/) const override { return false; }
   std::string obstacle() const override;
 
   /// Evaluations that the last step took.
@@ -42,7 +44,8 @@ class Lbfgs : public StepMethod {
     double curvature;  // sᵀy > 0
   };
 
-  void update_metric(const Iterate& iterate);
+  void update_metric(const Iterate& iterate, IterationRecord& record);
+  bool factor_metric(const Iterate& iterate);
   Vector solve_metric(const Vector& v) const;
   Vector direction(const Vector& gradient) const;
   std::optional<Step> search(const Iterate& iterate, const Vector& along, IterationRecord& record) const;

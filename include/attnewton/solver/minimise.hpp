@@ -16,7 +16,7 @@ struct MinimiseOptions {
   double time_limit_seconds = std::numeric_limits<double>::infinity();
   /// Asked on every rank before each iteration: the solve stops in good order when any rank says yes. May be
   /// empty.
-  std::function<bool()> stop_requested;
+  std::function<bool()> stop_requested = {};
 };
 
 /// Minimises `problem` from θ₀ by the steps of `method`. Collective on the problem's communicator. A start

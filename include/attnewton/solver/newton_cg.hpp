@@ -39,17 +39,21 @@ class NewtonCg : public StepMethod {
   std::string obstacle() const override;
 
  private:
+  std::optional<Step> find_acceptable_step(const Iterate& iterate, IterationRecord& record);
   void begin(const Iterate& iterate, IterationRecord& record);
-  void refine_if_stuck(Iterate& iterate);
+  void refine(Iterate& iterate);
   double forcing_term(const Iterate& iterate) const;
   CgPath conjugate_gradients(const Iterate& iterate, IterationRecord& record);
   std::optional<Step> follow(const CgPath& path, const Iterate& iterate, IterationRecord& record);
+  bool is_hidden(const Step& trial, const Iterate& iterate) const;
 
   Preconditioner preconditioner_;
   NewtonCgOptions options_;
   std::optional<Damping> damping_;
   double forcing_ = 0;
+  bool has_preconditioner_ = true;
   bool was_cut_back_ = false;
+  Index rejected_ = 0;  // trials of the step that is being looked for
 };
 
 }  // namespace attnewton

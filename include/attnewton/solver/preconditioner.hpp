@@ -1,6 +1,8 @@
 // A Hessian at an earlier point that conjugate gradients are preconditioned with, made anew when that pays.
 #pragma once
 
+#include <string>
+
 #include "attnewton/curvature/damped_hessian.hpp"
 #include "attnewton/solver/damping.hpp"
 #include "attnewton/solver/iterate.hpp"
@@ -21,9 +23,12 @@ class Preconditioner {
       : hessian_(hessian), options_(options) {}
 
   /// Makes M for the shift of `damping` if it is due: H̃ anew at the iterate, or its factor alone where the
-  /// shift has fallen far. A fresh H̃ that is not positive definite with it raises `damping` until it is.
-  /// Throws NumericalError if no shift does.
-  void prepare(const Iterate& iterate, Damping& damping, IterationRecord& record);
+  /// shift has moved far. A fresh H̃ that is not positive definite with it raises `damping` until it is.
+  /// Returns whether there is an M: false if no shift makes one.
+  bool prepare(const Iterate& iterate, Damping& damping, IterationRecord& record);
+
+  /// Why prepare() found none: a clause.
+  std::string obstacle() const;
 
   /// M⁻¹ v.
   Vector solve(const Vector& v) const { return hessian_.solve(v); }
@@ -40,7 +45,7 @@ class Preconditioner {
  private:
   bool is_due(const Iterate& iterate) const;
   bool is_factor_due(const Iterate& iterate, const Damping& damping) const;
-  void factor(double shift);
+  bool factor(double shift);
 
   DampedHessian& hessian_;
   PreconditionerOptions options_;

@@ -24,6 +24,9 @@ class StepMethod {
   /// Steps in a row that show no progress before the solve ends as one at rounding.
   virtual Index patience() const { return 2; }
 
+  /// Whether steps that show no progress may owe that to second derivatives in mixed precision.
+  virtual bool can_refine(const Iterate& iterate) const { return iterate.can_refine(); }
+
   /// Why the last find_step() gave none: a clause.
   virtual std::string obstacle() const = 0;
 };

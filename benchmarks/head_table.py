@@ -43,7 +43,7 @@ def fit(inputs, out, variant, args):
         command += ["--problem", "attention", "--append-ones", "--causal", "--ridge", ridge, "--threads", "1", "--quiet"]
         command += ["--a1", inputs / "input.npy", "--b", inputs / "target.npy", "--offsets", inputs / "offsets.npy"]
         command += ["--reference-x", inputs / "x_true.npy", "--reference-y", inputs / "y_true.npy", "--init", args.init]
-        command += ["--hessian", hessian, "--variables", variables, "--max-iterations", str(args.max_iterations)]
+        command += ["--method", "newton", "--hessian", hessian, "--variables", variables, "--max-iterations", str(args.max_iterations)]
         status = subprocess.run([*map(str, command), "--out", str(out)], env=environment, stderr=subprocess.DEVNULL)
         if status.returncode not in (0, 4, 5):
             sys.exit(f"head_table.py: {' '.join(map(str, command))} ended with {status.returncode}")

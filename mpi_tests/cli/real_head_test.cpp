@@ -58,6 +58,8 @@ class CliRealHead : public CliTest {
             "--causal",
             "--ridge",
             "1e-4",
+            "--method",
+            "newton",
             "--threads",
             "1",
             "--reference-x",

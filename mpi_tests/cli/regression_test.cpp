@@ -6,20 +6,11 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "cli_run.hpp"
+#include "planted_attention.hpp"
 
 namespace attnewton::cli {
 namespace {
-
-using Json = nlohmann::json;
-using Words = std::vector<std::string>;
-
-Words joined(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 // A planted problem without noise in folder "problem", made and solved on any ranks.
 class CliRegression : public CliTest {
@@ -86,13 +77,15 @@ TEST_F(CliRegression, MultiSoftmax) {
 
 TEST_F(CliRegression, GaussNewtonAndSampledHessians) {
   plant({"--problem", "regression", "--rows", "3000", "--width", "4"});
-  EXPECT_LT(solve(2, {"--hessian", "gauss-newton"})["reference"]["x_error"].get<double>(), 1e-6);
+  EXPECT_LT(
+      solve(2, {"--method", "newton", "--hessian", "gauss-newton"})["reference"]["x_error"].get<double>(),
+      1e-6);
   for (const char* rule : {"uniform", "norm", "leverage"}) {
-    const Json result = solve(2, {"--hessian", "sampled", "--sampling", rule, "--sketch-rows", "600"});
+    const Words words = {"--method",   "newton", "--hessian",     "sampled",
+                         "--sampling", rule,     "--sketch-rows", "600"};
+    const Json result = solve(2, words);
     EXPECT_LT(result["reference"]["x_error"].get<double>(), 1e-6) << rule;
-    EXPECT_EQ(solve(4, {"--hessian", "sampled", "--sampling", rule, "--sketch-rows", "600"})["iterations"],
-              result["iterations"])
-        << rule;
+    EXPECT_EQ(solve(4, words)["iterations"], result["iterations"]) << rule;
   }
 }
 
@@ -207,7 +200,7 @@ TEST_F(CliFormats, WhatCannotBeMeantIsRefused) {
                  {"--causal", "--problem attention"});
   expect_failure(2, {"--a", path("t.svm"), "--standardise"}, {"--standardise", "sparse", path("t.svm")});
   expect_failure(2, {"--a", path("t.npy"), "--b", path("b.npy"), "--sampling", "norm"},
-                 {"--sampling", "--hessian sampled"});
+                 {"--sampling", "a sampled Hessian"});
   expect_failure(2, {"--a", path("t.npy"), "--b", path("b.npy"), "--init", "least-squares"},
                  {"least-squares"});
   expect_failure(3, {"--a", path("t.csv"), "--target-column", "wait"},

@@ -24,6 +24,7 @@ SolveResult example() {
   summary.seconds = 1.5;
   summary.point = std::make_unique<Point>(Vector::Zero(2), Objective{3, 2, 0.5});
   SolveResult result = result_of(summary);
+  result.last_method = "newton-cg";
   result.problem = "attention";
   result.sizes = {{"rows", 12}, {"unknowns", 4}};
   result.peak_memory_bytes = 1024;
@@ -46,6 +47,7 @@ TEST(Result, HasWhatTheSummaryTells) {
   EXPECT_EQ(json["reason"], "the limit was reached");
   EXPECT_EQ(json["problem"], "attention");
   EXPECT_EQ(json["iterations"], 7);
+  EXPECT_EQ(json["last_method"], "newton-cg");
   EXPECT_EQ(json["loss"], 3.0);
   EXPECT_EQ(json["data_loss"], 2.0);
   EXPECT_EQ(json["relative_residual"], 0.5);

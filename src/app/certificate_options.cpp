@@ -40,7 +40,7 @@ void add_certificate_options(OptionTable& table, CertificateRunOptions& options,
                    {HessianKind::exact, HessianKind::gauss_newton, HessianKind::sampled,
                     HessianKind::tensor_srht, HessianKind::tensor_sparse},
                    scope);
-  add_sketch_options(table, options.hessian,
+  add_sketch_options(table, options.hessian, problem,
                      [&options](HessianKind kind) { return options.wanted && options.hessian.kind == kind; });
   const OptionScope shifts{"--certificate and --problem regression", [&options, &problem] {
                              return options.wanted && problem.kind == ProblemKind::regression;

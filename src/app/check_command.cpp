@@ -39,12 +39,12 @@ class CheckCommand : public Command {
     table_.group("Check");
     add_variables(table_, options_.problem);
     add_precision(
-        table_, options_.problem,
+        table_, options_.problem, with_problems(options_.problem, {ProblemKind::attention}),
         "Arithmetic of the derivatives that are checked: double, or mixed: tiles and exponentials in "
         "float. The loss that is differenced is in double.");
     add_start(table_, "at", options_.at, "Default: random; with --certificate that of solve --init.");
     table_.seed("seed", options_.check.seed,
-                "Seed of the directions, of --at random and of --hessian sampled.");
+                "Seed of the directions, of --at random and of sampled and sketched Hessians.");
     add_differences();
     add_certificate_options(table_, options_.certificate, options_.problem);
     table_.group("Running");
@@ -56,7 +56,8 @@ class CheckCommand : public Command {
   void check_options() const override {
     table_.check_scopes();
     check_problem_options(options_.problem);
-    check_hessian_kind(options_.certificate.hessian.kind, options_.problem, "hessian");
+    const HessianOptions& hessian = options_.certificate.hessian;
+    check_hessian(hessian.kind, hessian, options_.problem, "hessian");
   }
   ExitCode run(const Communicator& comm, const std::string& command_line) override;
 
@@ -110,7 +111,8 @@ bool passes(const DerivativeErrors& errors, double tolerance) {
 ExitCode CheckCommand::run(const Communicator& comm, const std::string& /*command_line*/) {
   const RunSetup setup(comm, options_.threads);
   const std::unique_ptr<LoadedProblem> loaded = load_problem(comm, options_.problem);
-  check_memory(comm, loaded->memory_bytes());
+  const bool has_another = options_.certificate.hessian.kind != HessianKind::exact;
+  check_memory(comm, loaded->memory_bytes(has_another ? 2 : 1));
   options_.at.seed = options_.check.seed;
   if (options_.at.words.empty())
     options_.at.words = {options_.certificate.wanted ? loaded->default_start() : "random"};

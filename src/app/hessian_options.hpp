@@ -38,6 +38,12 @@ struct HessianOptions {
   std::uint64_t seed = 0;
 };
 
+/// As --hessian and --preconditioner spell it.
+std::string name_of(HessianKind kind);
+
+/// Whether it is a matrix that is assembled and factored, rather than one whose inverse is cheap.
+bool is_assembled(HessianKind kind);
+
 /// Kinds with the names of --hessian and --preconditioner.
 std::vector<std::pair<std::string, HessianKind>> hessian_choices(const std::vector<HessianKind>& kinds);
 
@@ -46,11 +52,14 @@ void add_hessian_kind(OptionTable& table, HessianOptions& options, const std::ve
                       const OptionScope& scope);
 
 /// Adds --sampling, --sketch-rows and the like. `in_use` tells whether a Hessian of that kind is wanted.
-void add_sketch_options(OptionTable& table, HessianOptions& options,
+/// `options` and `problem` must outlive the table's use.
+void add_sketch_options(OptionTable& table, HessianOptions& options, const ProblemOptions& problem,
                         const std::function<bool(HessianKind)>& in_use);
 
-/// Throws UsageError if the problem has no such Hessian. `option` names the option that asked for it.
-void check_hessian_kind(HessianKind kind, const ProblemOptions& problem, const std::string& option);
+/// Throws UsageError if the problem has no Hessian of that kind, or the options do not fit it. `option` names
+/// the option that asked for it.
+void check_hessian(HessianKind kind, const HessianOptions& options, const ProblemOptions& problem,
+                   const std::string& option);
 
 /// exact or gauss_newton as the library's models take it; throws InternalError for others.
 HessianForm form_of(const HessianOptions& options);

@@ -40,12 +40,9 @@ class LoadedAttention : public LoadedProblem {
   const Problem& problem() const override { return problem_; }
   std::string description() const override;
   std::vector<std::pair<std::string, Index>> sizes() const override;
-  Index memory_bytes() const override;
+  Index memory_bytes(Index assembled_hessians) const override;
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override;
   std::unique_ptr<DampedHessian> damped_hessian(const HessianOptions& options) const override;
-  HessianKind default_preconditioner() const override { return HessianKind::kronecker; }
-  HessianKind default_metric() const override { return HessianKind::kronecker; }
-  HessianKind last_preconditioner() const override { return HessianKind::sampled; }
   double cost_in_gradients(const HessianOptions& options) const override;
   std::string default_start() const override { return "least-squares"; }
   Vector start(const StartOptions& options) const override { return starting_point(problem_, options); }
@@ -127,7 +124,7 @@ std::vector<std::pair<std::string, Index>> LoadedAttention::sizes() const {
           {"unknowns", problem_.unknowns()}};
 }
 
-Index LoadedAttention::memory_bytes() const {
+Index LoadedAttention::memory_bytes(Index assembled_hessians) const {
   const AttentionData& data = problem_.data();
   const auto d1 = static_cast<double>(data.query_width());
   const auto d2 = static_cast<double>(data.key_width());
@@ -139,10 +136,11 @@ Index LoadedAttention::memory_bytes() const {
   const auto inputs = static_cast<double>(data.queries.size() + data.keys.size() +
                                           data.separate_values.size() + data.target.size());
   const double points = 2 * rows * (d3 + e);
-  const double hessian_and_factor = 2 * unknowns * unknowns / problem_.comm().size();
-  const double sums = d1 * d1 * d2 * d2 / 4 + 2 * d1 * d2 * d3 * e;
+  const auto assembled = static_cast<double>(assembled_hessians);
+  const double hessians_and_factors = assembled * 2 * unknowns * unknowns / problem_.comm().size();
+  const double sums = std::min(assembled, 1.0) * (d1 * d1 * d2 * d2 / 4 + 2 * d1 * d2 * d3 * e);
   constexpr double most = 4e18;  // an Index holds no more
-  return static_cast<Index>(std::min(most, sizeof(double) * (inputs + points + hessian_and_factor + sums)));
+  return static_cast<Index>(std::min(most, sizeof(double) * (inputs + points + hessians_and_factors + sums)));
 }
 
 void LoadedAttention::write_solution(const std::string& folder, const Point& base) const {

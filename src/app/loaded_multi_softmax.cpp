@@ -83,7 +83,7 @@ class LoadedMultiSoftmax : public LoadedProblem {
             {"key_width", key_width()},
             {"unknowns", problem_.unknowns()}};
   }
-  Index memory_bytes() const override;
+  Index memory_bytes(Index assembled_hessians) const override;
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override {
     return std::make_unique<MultiSoftmaxHessian>(problem_, form_of(options));
   }
@@ -106,19 +106,20 @@ class LoadedMultiSoftmax : public LoadedProblem {
   std::optional<Vector> reference_;
 };
 
-Index LoadedMultiSoftmax::memory_bytes() const {
+Index LoadedMultiSoftmax::memory_bytes(Index assembled_hessians) const {
   const MultiSoftmaxData& data = problem_.data();
   const auto d1 = static_cast<double>(query_width());
   const auto d2 = static_cast<double>(key_width());
   const auto unknowns = static_cast<double>(problem_.unknowns());
   const auto inputs = static_cast<double>(data.queries.size() + data.keys.size() + data.target.size());
   const double points = 6 * static_cast<double>(data.queries.rows()) * (d2 + 3);
-  const double hessian_and_factor = 2 * unknowns * unknowns / problem_.comm().size();
-  const double sums = d1 * d1 * d2 * d2 / 4;
+  const auto assembled = static_cast<double>(assembled_hessians);
+  const double hessians_and_factors = assembled * 2 * unknowns * unknowns / problem_.comm().size();
+  const double sums = std::min(assembled, 1.0) * d1 * d1 * d2 * d2 / 4;
   constexpr double chunk = 1.2e7;
   constexpr double most = 4e18;  // an Index holds no more
   return static_cast<Index>(
-      std::min(most, sizeof(double) * (inputs + points + hessian_and_factor + sums + chunk)));
+      std::min(most, sizeof(double) * (inputs + points + hessians_and_factors + sums + chunk)));
 }
 
 double LoadedMultiSoftmax::cost_in_gradients(const HessianOptions& /*options*/) const {

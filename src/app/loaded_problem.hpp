@@ -37,21 +37,15 @@ class LoadedProblem {
   virtual std::string description() const = 0;
   /// Rows, widths, unknowns, under the names that result.json gives them. Local.
   virtual std::vector<std::pair<std::string, Index>> sizes() const = 0;
-  /// Bytes that this rank needs, inputs, points, Hessian and factor together: an estimate, good to a few tens
-  /// of percent. Local.
-  virtual Index memory_bytes() const = 0;
+  /// Bytes that this rank needs, inputs, points and so many assembled Hessians with their factors together:
+  /// an estimate, good to a few tens of percent. Local.
+  virtual Index memory_bytes(Index assembled_hessians) const = 0;
   /// Local; the problem must outlive the model.
   virtual std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const = 0;
   /// Of those and of Hessians that are never assembled. Collective; the problem must outlive it.
   virtual std::unique_ptr<DampedHessian> damped_hessian(const HessianOptions& options) const;
 
-  /// What --preconditioner auto stands for. Local.
-  virtual HessianKind default_preconditioner() const { return HessianKind::exact; }
-  /// What is so cheap that L-BFGS may use it as its metric. Local.
-  virtual HessianKind default_metric() const { return HessianKind::none; }
-  /// What --method auto preconditions its last steps with. Local.
-  virtual HessianKind last_preconditioner() const { return HessianKind::exact; }
-  /// What such a Hessian and its factor cost, in evaluations with gradient: by counts of operations. Local.
+  /// What such a Hessian and its factor cost, in evaluations with gradient: by counts of operations.
   virtual double cost_in_gradients(const HessianOptions& options) const = 0;
 
   /// The rule that a start follows if none is given. Local.

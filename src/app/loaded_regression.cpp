@@ -24,7 +24,7 @@ class LoadedRegression : public LoadedProblem {
   const Problem& problem() const override { return problem_; }
   std::string description() const override;
   std::vector<std::pair<std::string, Index>> sizes() const override;
-  Index memory_bytes() const override;
+  Index memory_bytes(Index assembled_hessians) const override;
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override;
   double cost_in_gradients(const HessianOptions& options) const override;
   std::string default_start() const override;
@@ -66,18 +66,19 @@ std::vector<std::pair<std::string, Index>> LoadedRegression::sizes() const {
   return {{"rows", rows_}, {"entries", entries_}, {"unknowns", problem_.unknowns()}};
 }
 
-Index LoadedRegression::memory_bytes() const {
+Index LoadedRegression::memory_bytes(Index assembled_hessians) const {
   const RowMatrix& a = problem_.data().a;
   const auto entries = static_cast<double>(a.entries());
   const auto unknowns = static_cast<double>(problem_.unknowns());
   // Sparse: value and column of each entry, and the index by columns, two numbers more.
   const double matrix = entries * (is_sparse() ? 4 : 1);
   const double vectors = 12 * static_cast<double>(a.rows());
-  const double hessian_and_factor = 2 * unknowns * unknowns / problem_.comm().size();
+  const double hessians_and_factors =
+      static_cast<double>(assembled_hessians) * 2 * unknowns * unknowns / problem_.comm().size();
   constexpr double panels = 1 << 23;
   constexpr double most = 4e18;  // an Index holds no more
   return static_cast<Index>(
-      std::min(most, sizeof(double) * (matrix + vectors + hessian_and_factor + panels)));
+      std::min(most, sizeof(double) * (matrix + vectors + hessians_and_factors + panels)));
 }
 
 std::unique_ptr<HessianModel> LoadedRegression::hessian(const HessianOptions& options) const {

@@ -70,7 +70,7 @@ class LoadedTwoLayer : public LoadedProblem {
   std::vector<std::pair<std::string, Index>> sizes() const override {
     return {{"rows", rows_}, {"outputs", problem_.data().a2.rows()}, {"unknowns", problem_.unknowns()}};
   }
-  Index memory_bytes() const override;
+  Index memory_bytes(Index assembled_hessians) const override;
   std::unique_ptr<HessianModel> hessian(const HessianOptions& options) const override {
     return std::make_unique<TwoLayerHessian>(problem_, form_of(options));
   }
@@ -93,17 +93,19 @@ class LoadedTwoLayer : public LoadedProblem {
   TwoLayerProblem problem_;
 };
 
-Index LoadedTwoLayer::memory_bytes() const {
+Index LoadedTwoLayer::memory_bytes(Index assembled_hessians) const {
   const TwoLayerData& data = problem_.data();
   const auto unknowns = static_cast<double>(problem_.unknowns());
   const auto outputs = static_cast<double>(data.a2.rows());
   const double matrices = static_cast<double>(data.a1.entries()) * (data.a1.is_sparse() ? 4 : 1) +
                           static_cast<double>(data.a2.size());
   const double vectors = 10 * static_cast<double>(data.a1.rows()) + 12 * outputs;
-  const double hessian = (2 * unknowns * unknowns + outputs * unknowns) / problem_.comm().size();
+  const double hessians_and_factors = static_cast<double>(assembled_hessians) *
+                                      (2 * unknowns * unknowns + outputs * unknowns) / problem_.comm().size();
   constexpr double panels = 1 << 23;
   constexpr double most = 4e18;  // an Index holds no more
-  return static_cast<Index>(std::min(most, sizeof(double) * (matrices + vectors + hessian + panels)));
+  return static_cast<Index>(
+      std::min(most, sizeof(double) * (matrices + vectors + hessians_and_factors + panels)));
 }
 
 double LoadedTwoLayer::cost_in_gradients(const HessianOptions& /*options*/) const {

@@ -150,10 +150,13 @@ Option& OptionTable::integer(const std::string& name, Index& field, const Intege
 Option& OptionTable::integer(const std::string& name, std::optional<Index>& field,
                              const IntegerLimits& limits, const std::string& default_text,
                              const std::string& help) {
-  Option option = described(name, "N", help);
+  Option option = described(name, "N|auto", help);
   option.default_text = default_text;
   option.set = [&field, limits](const Words& words) {
-    field = words.front() == "auto" ? std::nullopt : std::optional(integer_of(words.front(), limits));
+    const std::string& word = words.front();
+    if (word != "auto" && !parse_integer(word))
+      throw UsageError(fmt::format("'{}' is neither an integer nor 'auto'", word));
+    field = word == "auto" ? std::nullopt : std::optional(integer_of(word, limits));
   };
   option.value = [&field]() -> std::optional<OptionValue> {
     return field ? std::optional<OptionValue>(*field) : std::nullopt;

@@ -85,7 +85,8 @@ class OptionTable {
   Option& flag(const std::string& name, bool& field, const std::string& help);
   Option& integer(const std::string& name, Index& field, const IntegerLimits& limits,
                   const std::string& help);
-  /// An integer, or "auto", the default: it then depends on other options; `default_text` says how.
+  /// An integer, or "auto", the default: it then depends on other options; `default_text`, which help shows
+  /// as the default, says how.
   Option& integer(const std::string& name, std::optional<Index>& field, const IntegerLimits& limits,
                   const std::string& default_text, const std::string& help);
   /// One or more integers, as words or with commas between them; they replace the default.

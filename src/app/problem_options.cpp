@@ -210,13 +210,14 @@ void add_variables(OptionTable& table, ProblemOptions& options) {
       .goes_with(with_problems(options, {attention}));
 }
 
-void add_precision(OptionTable& table, ProblemOptions& options, const std::string& help) {
+void add_precision(OptionTable& table, ProblemOptions& options, const OptionScope& scope,
+                   const std::string& help) {
   table
       .choice<Precision>(
           "precision", options.precision,
           {{to_string(Precision::full), Precision::full}, {to_string(Precision::mixed), Precision::mixed}},
           help)
-      .goes_with(with_problems(options, {attention}));
+      .goes_with(scope);
 }
 
 void check_problem_options(const ProblemOptions& options) {

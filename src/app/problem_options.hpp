@@ -62,8 +62,9 @@ void add_columns(OptionTable& table, ProblemOptions& options);
 /// Adds --variables.
 void add_variables(OptionTable& table, ProblemOptions& options);
 
-/// Adds --precision.
-void add_precision(OptionTable& table, ProblemOptions& options, const std::string& help);
+/// Adds --precision for where `scope` holds.
+void add_precision(OptionTable& table, ProblemOptions& options, const OptionScope& scope,
+                   const std::string& help);
 
 /// Throws UsageError if the options do not go together.
 void check_problem_options(const ProblemOptions& options);

@@ -95,7 +95,7 @@ std::string bytes_text(Index bytes) {
                           : fmt::format("{:.1f} GiB", mebibytes / 1024);
 }
 
-void check_memory(const Communicator& comm, Index bytes) {
+void check_memory(const Communicator& comm, Index bytes, const std::string& other_remedy) {
   const std::vector<std::string> hosts = comm.all_gather(host_name());
   const std::vector<Index> needs = comm.all_gather(bytes);
   double needed = 0;
@@ -104,14 +104,15 @@ void check_memory(const Communicator& comm, Index bytes) {
   }
   const double present = memory_of_host();
   agree_on_errors(comm, [&] {
-    if (needed > present) throw_out_of_memory(bytes);
+    if (needed > present) throw_out_of_memory(bytes, other_remedy);
   });
 }
 
-void throw_out_of_memory(Index bytes_per_rank) {
-  throw Error(ExitCode::numerical_failure,
-              fmt::format("out of memory: this problem needs about {} a rank; use more ranks on more nodes",
-                          bytes_text(bytes_per_rank)));
+void throw_out_of_memory(Index bytes_per_rank, const std::string& other_remedy) {
+  throw Error(
+      ExitCode::numerical_failure,
+      fmt::format("out of memory: this problem needs about {} a rank; use more ranks on more nodes{}{}",
+                  bytes_text(bytes_per_rank), other_remedy.empty() ? "" : ", or ", other_remedy));
 }
 
 }  // namespace attnewton

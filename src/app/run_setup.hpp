@@ -38,9 +38,10 @@ std::string bytes_text(Index bytes);
 /// Throws the same error as throw_out_of_memory() if this rank and the others on its host would need more
 /// than the host has, `bytes` being this rank's part. Otherwise the system might let them allocate and kill
 /// one later. Collective on `comm`.
-void check_memory(const Communicator& comm, Index bytes);
+void check_memory(const Communicator& comm, Index bytes, const std::string& other_remedy = "");
 
-/// Throws the error for memory that ran out, which says how much is needed.
-[[noreturn]] void throw_out_of_memory(Index bytes_per_rank);
+/// Throws the error for memory that ran out, which says how much is needed, and what helps: more nodes, or
+/// `other_remedy`, if there is another.
+[[noreturn]] void throw_out_of_memory(Index bytes_per_rank, const std::string& other_remedy = "");
 
 }  // namespace attnewton

@@ -16,12 +16,13 @@
 #include "run_setup.hpp"
 #include "solve_options.hpp"
 #include "solve_output.hpp"
+#include "step_methods.hpp"
 #include "stop_signal.hpp"
 
 namespace attnewton {
 namespace {
 
-// What watches the solve on rank 0; nothing elsewhere.
+// What watches the solve: on rank 0, but for the history, which every rank keeps.
 struct Watchers {
   std::optional<ConsoleTable> table;
   std::optional<IterationLog> log;
@@ -39,7 +40,8 @@ class SolveCommand : public Command {
  public:
   SolveCommand()
       : table_("solve",
-               "Fits an attention layer to its captured output, or a regression, by damped Newton.") {
+               "Fits an attention layer to its captured output, or a regression, by Newton and quasi-Newton "
+               "methods.") {
     add_solve_options(table_, options_);
   }
 
@@ -52,6 +54,13 @@ class SolveCommand : public Command {
 
  private:
   std::vector<InputFile> hash_inputs(const Communicator& comm) const;
+  Index assembled_hessians() const {
+    return attnewton::assembled_hessians(hessians_of(options_.method, options_.problem.kind));
+  }
+  // What helps where memory does not hold the solve.
+  std::string remedy() const {
+    return assembled_hessians() > 0 ? "take --method lbfgs, which assembles no Hessian" : "";
+  }
   SolveSummary minimise(const LoadedProblem& loaded, Watchers& watchers, const Vector& start) const;
   void open_watchers(const Communicator& comm, Watchers& watchers) const;
   void say(const Communicator& comm, const std::string& line) const;
@@ -83,12 +92,11 @@ std::vector<InputFile> SolveCommand::hash_inputs(const Communicator& comm) const
   return inputs;
 }
 
-std::string first_line(const LoadedProblem& loaded, int threads) {
+std::string first_line(const LoadedProblem& loaded, int threads, Index memory) {
   const Communicator& comm = loaded.problem().comm();
   return fmt::format("attnewton {}: {}, {} unknowns; {} rank{} of {} thread{}, about {} a rank",
                      build_info().version, loaded.description(), loaded.problem().unknowns(), comm.size(),
-                     comm.size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-                     bytes_text(loaded.memory_bytes()));
+                     comm.size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s", bytes_text(memory));
 }
 
 void SolveCommand::open_watchers(const Communicator& comm, Watchers& watchers) const {
@@ -107,13 +115,13 @@ SolveSummary SolveCommand::minimise(const LoadedProblem& loaded, Watchers& watch
   MinimiseOptions limits = limits_of(method_options);
   limits.stop_requested = StopSignal::came;
   try {
-    const OwnedMethod method = make_method(loaded, method_options);
+    const OwnedMethod method = make_method(loaded, options_.problem.kind, method_options);
     SolveSummary summary =
         attnewton::minimise(loaded.problem(), *method.steps, start, limits, watchers.observers());
     if (watchers.table) watchers.table->finish();
     return summary;
   } catch (const std::bad_alloc&) {
-    throw_out_of_memory(loaded.memory_bytes());
+    throw_out_of_memory(loaded.memory_bytes(assembled_hessians()), remedy());
   }
 }
 
@@ -129,9 +137,12 @@ void SolveCommand::draw(const Communicator& comm, const Watchers& watchers, cons
 
 ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_line) {
   const RunSetup setup(comm, options_.threads);
-  options_.threads = setup.threads();  // as used, for effective.ini and result.json
+  // As used, for effective.ini and result.json.
+  options_.threads = setup.threads();
+  settle_method_options(options_.method, options_.problem.kind);
   const std::unique_ptr<LoadedProblem> loaded = load_problem(comm, options_.problem);
-  check_memory(comm, loaded->memory_bytes());
+  const Index memory = loaded->memory_bytes(assembled_hessians());
+  check_memory(comm, memory, remedy());
   if (options_.start.words.empty()) options_.start.words = {loaded->default_start()};
   const Vector start = loaded->start(options_.start);
   if (options_.reference.is_given()) loaded->load_reference(options_.reference);
@@ -143,11 +154,12 @@ ExitCode SolveCommand::run(const Communicator& comm, const std::string& command_
   begin_output(comm, options_.out, table_);
   Watchers watchers;
   open_watchers(comm, watchers);
-  say(comm, first_line(*loaded, setup.threads()));
+  say(comm, first_line(*loaded, setup.threads(), memory));
   const SolveSummary summary = minimise(*loaded, watchers, start);
 
   SolveResult result = result_of(summary);
   result.reference = loaded->compare_with_reference(*summary.point);
+  result.last_method = watchers.history.records().back().method;
   result.problem = to_string(options_.problem.kind);
   result.sizes = loaded->sizes();
   result.ranks = comm.size();

@@ -14,20 +14,15 @@ void add_method(OptionTable& table, SolveOptions& options) {
             "and a normalised identity.");
   table.seed("seed", options.start.seed, "Seed of --init random and of sampled and sketched Hessians.");
   add_variables(table, options.problem);
-  add_method_options(table, options.method);
-  add_precision(
-      table, options.problem,
-      "Arithmetic of the Hessian: double, or mixed: tiles and exponentials in float, sums and linear "
-      "algebra in double, until its rounding would hold the solve up. Loss and gradient are in double.");
+  add_method_options(table, options.method, options.problem);
+  add_hessian_precision(table, options.method, options.problem);
 }
 
 void add_running(OptionTable& table, SolveOptions& options) {
   table.group("Running and output");
   table.path("out", "DIR", options.out,
              "Folder for x.npy, y.npy (attention), standardisation.npy (with --standardise), result.json, "
-             "iterations.jsonl, "
-             "effective.ini "
-             "and convergence.png.");
+             "iterations.jsonl, effective.ini and convergence.png.");
   table.path("reference-x", "FILE", options.reference.x,
              "Known X, or x, to compare with at the end; with attention it needs --reference-y.");
   table.path("reference-y", "FILE", options.reference.y, "Known Y to compare with.")

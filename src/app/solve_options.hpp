@@ -7,6 +7,7 @@
 
 #include "loaded_problem.hpp"
 #include "method_options.hpp"
+#include "start_options.hpp"
 
 namespace attnewton {
 

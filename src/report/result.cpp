@@ -115,6 +115,7 @@ std::string result_json(const SolveResult& result) {
   json["problem"] = result.problem;
   json["sizes"] = sizes_json(result.sizes);
   json["iterations"] = result.iterations;
+  json["last_method"] = result.last_method;
   json["loss"] = json_number(result.objective.loss);
   json["data_loss"] = json_number(result.objective.data_loss);
   json["relative_residual"] = json_number(result.objective.relative_residual);

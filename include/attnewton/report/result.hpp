@@ -58,6 +58,7 @@ struct SolveResult {
   SolveStatus status = SolveStatus::numerical_failure;
   std::string reason;
   Index iterations = 0;
+  std::string last_method;  ///< that made the last step, as IterationRecord has it; empty if there was none
   Objective objective;
   double initial_loss = 0;
   double gradient_norm = 0;

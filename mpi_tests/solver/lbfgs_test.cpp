@@ -25,7 +25,7 @@ using namespace testing_support;
 class Quadratic : public Problem {
  public:
   explicit Quadratic(const Vector& curvatures) : a_(curvatures.asDiagonal()) {
-    for (const std::uint64_t seed : {61, 62}) {
+    for (const std::uint64_t seed : {61U, 62U}) {
       const Vector v = RandomStream(seed, RandomPurpose::inputs).normal_rows({0, a_.rows()}, 1).col(0);
       const Matrix reflection =
           Matrix::Identity(a_.rows(), a_.rows()) - 2 / v.squaredNorm() * v * v.transpose();

@@ -1,4 +1,5 @@
-// Newton–CG and L-BFGS on planted attention layers: the end of exact Newton, whatever preconditions.
+// Newton–CG, L-BFGS and the automatic method on planted attention layers: the end of exact Newton, whatever
+// preconditions.
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "attnewton/curvature/kronecker_hessian.hpp"
 #include "attnewton/curvature/sampled_attention_hessian.hpp"
 #include "attnewton/curvature/tensor_sketched_hessian.hpp"
+#include "attnewton/solver/automatic.hpp"
 #include "attnewton/solver/lbfgs.hpp"
 #include "attnewton/solver/newton.hpp"
 #include "attnewton/solver/newton_cg.hpp"
@@ -176,6 +178,34 @@ TEST(NewtonCgAttention, TakesTheSamePathOnAnyNumberOfRanksAndTheSameBitsAgain) {
     EXPECT_NEAR(shared.records[k].objective.loss, alone.records[k].objective.loss,
                 1e-7 * alone.records[0].objective.loss);
     EXPECT_EQ(shared.records[k].products, again.records[k].products);
+  }
+}
+
+// At costs that make L-BFGS hand over where it is slow, as it is in X and Y jointly.
+TEST(AutomaticAttention, EndsWhereNewtonDoesByLbfgsAndNewtonCg) {
+  const PlantedLayer layer = planted_layer(noise);
+  for (const auto variables : {AttentionVariables::projected, AttentionVariables::joint}) {
+    const AttentionProblem problem = make_problem(Communicator::world(), layer.whole, variables);
+    const Vector start = near_planted(problem, layer);
+    const Fit expected = fit_by_newton(problem, start);
+    const auto metric = make_kronecker_hessian(problem);
+    const auto gauss_newton = preconditioner(problem, "gauss-newton");
+    const auto exact = preconditioner(problem, "exact");
+    LbfgsOptions lbfgs_options;
+    lbfgs_options.memory = 1;
+    NewtonCgOptions newton_cg_options;
+    newton_cg_options.preconditioner.keep = 2;
+    Lbfgs lbfgs(lbfgs_options, metric.get());
+    NewtonCg newton_cg(*gauss_newton, newton_cg_options);
+    DampedNewton newton(*exact, {});
+    Automatic method(lbfgs, newton_cg, newton, {.newton_cost = 100, .preconditioner_cost = 1});
+    const Fit found = fit(problem, method, start, 1e-8, 500);
+    ASSERT_EQ(found.summary.status, SolveStatus::converged) << found.summary.reason;
+    EXPECT_NEAR(found.loss(), expected.loss(), 1e-9 * expected.loss());
+    EXPECT_EQ(found.records[1].method, "lbfgs");
+    if (variables == AttentionVariables::joint) {
+      EXPECT_EQ(found.records.back().method, "newton-cg");
+    }
   }
 }
 

@@ -1,62 +1,18 @@
-// Newton–CG on functions written out: its end, saddles, what its records say, and where it has to give up.
+// Newton–CG on functions written out: its end, and where it has to give up.
 #include "attnewton/solver/newton_cg.hpp"
 
 #include <cmath>
-#include <vector>
+#include <limits>
 
 #include <gtest/gtest.h>
 
-#include "attnewton/solver/minimise.hpp"
-
-#include "support/counting.hpp"
 #include "support/kink.hpp"
-#include "support/recorder.hpp"
-#include "support/rosenbrock.hpp"
+#include "support/newton_cg_solve.hpp"
 
 namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-// M = I + D, without the cost of being assembled.
-class UnitPreconditioner : public DampedHessian {
- public:
-  std::string name() const override { return "unit"; }
-  void update(const Point&, const Progress&) override { factorisations_ = 0; }
-  double mean_abs_diagonal() const override { return 1; }
-  bool factor(double shift) override {
-    ++factorisations_;
-    diagonal_ = 1 + shift;
-    return diagonal_ > 0;
-  }
-  Index factorisations() const override { return factorisations_; }
-  Vector solve(const Vector& rhs) const override { return rhs / diagonal_; }
-
- private:
-  double diagonal_ = 1;
-  Index factorisations_ = 0;
-};
-
-struct Solve {
-  SolveSummary summary;
-  std::vector<IterationRecord> records;
-};
-
-Solve solve(const Problem& problem, DampedHessian& preconditioner, const Vector& start,
-            const NewtonCgOptions& options, Index most_iterations = 100) {
-  Recorder recorder;
-  IterationObserver* observers[] = {&recorder};
-  NewtonCg method(preconditioner, options);
-  Solve result;
-  result.summary = minimise(problem, method, start,
-                            {.tolerance = options.tolerance, .max_iterations = most_iterations}, observers);
-  result.records = recorder.records;
-  return result;
-}
-
-std::unique_ptr<DampedHessian> exact_hessian(const Rosenbrock& problem) {
-  return make_assembled_hessian(problem, std::make_shared<RosenbrockHessian>(problem));
-}
 
 // At the end each step takes the relative gradient r to 1000 r^1.5 or below: superlinear.
 TEST(NewtonCg, FindsRosenbrocksMinimumWithASuperlinearEnd) {
@@ -69,7 +25,8 @@ TEST(NewtonCg, FindsRosenbrocksMinimumWithASuperlinearEnd) {
       NewtonCgOptions options;
       options.tolerance = 1e-13;
       options.preconditioner.keep = keep;
-      const Solve result = solve(problem, *preconditioner, Vector::Constant(12, -1.2), options);
+      const NewtonCgSolve result =
+          solve_by_newton_cg(problem, *preconditioner, Vector::Constant(12, -1.2), options);
       ASSERT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
       EXPECT_LE(result.summary.point->objective().loss, 1e-18);
       const auto& records = result.records;
@@ -93,193 +50,8 @@ TEST(NewtonCg, StaysInTheDomain) {
   UnitPreconditioner unit;
   NewtonCgOptions options;
   options.preconditioner.keep = 1;
-  const Solve result = solve(problem, unit, Vector::Constant(2, -1.2), options);
+  const NewtonCgSolve result = solve_by_newton_cg(problem, unit, Vector::Constant(2, -1.2), options);
   EXPECT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
-}
-
-// ¼x⁴ − ½x² + ½y²: a saddle at 0, minima of −¼ at (±1, 0).
-class Saddle : public Problem {
- public:
-  const Communicator& comm() const override { return comm_; }
-  Index unknowns() const override { return 2; }
-  std::unique_ptr<Point> evaluate(const Vector& t) const override {
-    const double square = t[0] * t[0];
-    const double loss = 0.25 * square * square - 0.5 * square + 0.5 * t[1] * t[1];
-    return std::make_unique<Point>(t, Objective{loss, 0, 0});
-  }
-  Vector gradient(const Point& point) const override {
-    const Vector& t = point.theta();
-    return Vector{{t[0] * t[0] * t[0] - t[0], t[1]}};
-  }
-  Vector hessian_vector(const Point& point, const Vector& v) const override {
-    const double x = point.theta()[0];
-    return Vector{{(3 * x * x - 1) * v[0], v[1]}};
-  }
-
- private:
-  Communicator comm_ = Communicator::world();
-};
-
-TEST(NewtonCg, LeavesASaddleByARaisedShift) {
-  const Saddle problem;
-  UnitPreconditioner unit;
-  NewtonCgOptions options;
-  options.preconditioner.keep = 1;
-  for (const double x : {1e-3, -0.1}) {
-    for (const double y : {0.0, 0.5}) {
-      const Solve result = solve(problem, unit, Vector{{x, y}}, options);
-      ASSERT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
-      EXPECT_NEAR(result.summary.point->objective().loss, -0.25, 1e-12);
-      EXPECT_EQ(result.summary.point->theta()[0] > 0, x > 0) << "down the side that it began on";
-      double largest = 0;
-      for (const IterationRecord& record : result.records) largest = std::max(largest, record.damping);
-      EXPECT_GE(largest, 1 - 3 * x * x) << "a shift that makes the curvature positive";
-    }
-  }
-}
-
-// At the saddle's side the first direction has curvature −1: the shift goes to twice what it lacks at once.
-TEST(NewtonCg, RaisesTheShiftByWhatItLacks) {
-  const Saddle problem;
-  UnitPreconditioner unit;
-  NewtonCg method(unit, {});
-  Iterate iterate(problem, Vector{{1e-3, 0}});
-  IterationRecord record;
-  const auto step = method.find_step(iterate, record);
-  ASSERT_TRUE(step.has_value());
-  EXPECT_NEAR(record.damping, 2, 1e-3);
-  EXPECT_EQ(record.products, 4) << "two probes and two directions";
-  EXPECT_NEAR(step->norm, 1e-3 / (2 - 1), 1e-5);
-}
-
-// √(1 + x²): Newton's steps from |x| > 1 go too far.
-class Hyperbola : public Problem {
- public:
-  const Communicator& comm() const override { return comm_; }
-  Index unknowns() const override { return 1; }
-  std::unique_ptr<Point> evaluate(const Vector& x) const override {
-    return std::make_unique<Point>(x, Objective{std::hypot(1, x[0]), 0, 0});
-  }
-  Vector gradient(const Point& point) const override {
-    return Vector::Constant(1, point.theta()[0] / std::hypot(1, point.theta()[0]));
-  }
-  Vector hessian_vector(const Point& point, const Vector& v) const override {
-    return v * std::pow(std::hypot(1, point.theta()[0]), -3);
-  }
-
- private:
-  Communicator comm_ = Communicator::world();
-};
-
-// From 3 the whole step goes to −26 or so, a quarter of it to −4; a sixteenth goes down. Cuts cost no
-// product, and the next shift is larger.
-TEST(NewtonCg, CutsAStepBackBeforeItRaisesTheShift) {
-  const Hyperbola hyperbola;
-  const CountingProblem problem(hyperbola);
-  UnitPreconditioner unit;
-  NewtonCg method(unit, {});
-  Iterate iterate(problem, Vector::Constant(1, 3));
-  IterationRecord first;
-  auto step = method.find_step(iterate, first);
-  ASSERT_TRUE(step.has_value());
-  EXPECT_EQ(first.trials, 3);
-  EXPECT_EQ(first.products, 3) << "two probes and a direction";
-  ASSERT_EQ(problem.evaluations(), 4);
-  const double whole = problem.evaluated[1][0] - 3;
-  EXPECT_NEAR(whole, -30 / 1.01, 1e-9);
-  EXPECT_NEAR(problem.evaluated[2][0] - 3, whole / 4, 1e-9);
-  EXPECT_NEAR(problem.evaluated[3][0] - 3, whole / 16, 1e-9);
-  EXPECT_NEAR(first.damping, 0.01 * std::pow(10, -1.5), 1e-12);
-  iterate.take(std::move(*step));
-  method.after_step(iterate, 1);
-  IterationRecord second;
-  ASSERT_TRUE(method.find_step(iterate, second).has_value());
-  EXPECT_NEAR(second.damping, 3 * first.damping, 1e-12);
-}
-
-// M's shift goes along with the damping, up by six orders from far out and down again at the end, on one H̃.
-TEST(NewtonCg, FactorsItsPreconditionerAnewWhereTheShiftMovesFar) {
-  const Hyperbola problem;
-  UnitPreconditioner unit;
-  CountingHessian hessian(unit);
-  NewtonCgOptions options;
-  options.preconditioner.keep = 1000;
-  NewtonCg method(hessian, options);
-  Iterate iterate(problem, Vector::Constant(1, 1e3));
-  double largest = 0;
-  for (int k = 0; k < 60 && iterate.gradient_norm() > 1e-3; ++k) {
-    IterationRecord record;
-    auto step = method.find_step(iterate, record);
-    ASSERT_TRUE(step.has_value());
-    largest = std::max(largest, record.damping);
-    EXPECT_LE(record.damping, 10.001 * hessian.last_shift);
-    EXPECT_GE(10.001 * std::max(record.damping, 1e-13), hessian.last_shift);
-    const double ratio = step->ratio;
-    iterate.take(std::move(*step));
-    method.after_step(iterate, ratio);
-  }
-  EXPECT_LE(iterate.gradient_norm(), 1e-3);
-  EXPECT_GE(largest, 1e-6) << "from 1e-11";
-  EXPECT_EQ(hessian.updated_at.size(), 1U);
-  EXPECT_GE(hessian.factored, 4);
-}
-
-// Counting what was really asked for, step by step.
-TEST(NewtonCg, RecordsWhatWasDone) {
-  const Rosenbrock rosenbrock(8);
-  const CountingProblem problem(rosenbrock);
-  const auto exact = exact_hessian(rosenbrock);
-  CountingHessian hessian(*exact);
-  NewtonCgOptions options;
-  options.preconditioner.keep = 2;
-  NewtonCg method(hessian, options);
-  Iterate iterate(problem, Vector::Constant(8, -1.2));
-  Index rejected = 0;
-  for (int k = 0; k < 60; ++k) {
-    const Index evaluations = problem.evaluations();
-    const Index products = problem.products;
-    const Index factored = hessian.factored;
-    IterationRecord record;
-    auto step = method.find_step(iterate, record);
-    ASSERT_TRUE(step.has_value());
-    EXPECT_EQ(record.trials, problem.evaluations() - evaluations) << k;
-    EXPECT_EQ(record.products, problem.products - products) << k;
-    EXPECT_EQ(record.factorisations, hessian.factored - factored) << k;
-    EXPECT_GE(record.products, 1);
-    rejected += record.trials - 1;
-    const double ratio = step->ratio;
-    iterate.take(std::move(*step));
-    method.after_step(iterate, ratio);
-    if (iterate.relative_gradient() < 1e-8) break;
-  }
-  EXPECT_LT(iterate.relative_gradient(), 1e-8);
-  EXPECT_GE(rejected, 1) << "or the test saw no rejected step";
-}
-
-TEST(NewtonCg, KeepsAPreconditionerForTheStepsItIsTold) {
-  const Rosenbrock problem(8);
-  for (const Index keep : {1, 2, 5}) {
-    const auto exact = exact_hessian(problem);
-    CountingHessian hessian(*exact);
-    NewtonCgOptions options;
-    options.preconditioner.keep = keep;
-    const Solve result = solve(problem, hessian, Vector::Constant(8, -1.2), options);
-    ASSERT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
-    ASSERT_EQ(static_cast<Index>(hessian.updated_at.size()), (result.summary.iterations + keep - 1) / keep);
-    for (std::size_t i = 0; i < hessian.updated_at.size(); ++i)
-      EXPECT_EQ(hessian.updated_at[i], keep * static_cast<Index>(i));
-  }
-}
-
-// However long conjugate gradients took, one H̃ at a point is enough.
-TEST(NewtonCg, MakesNoPreconditionerTwiceAtAPoint) {
-  const Rosenbrock problem(8);
-  UnitPreconditioner unit;
-  CountingHessian hessian(unit);
-  const Solve result = solve(problem, hessian, Vector::Constant(8, -1.2), {});
-  ASSERT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
-  for (std::size_t i = 1; i < hessian.updated_at.size(); ++i)
-    EXPECT_GT(hessian.updated_at[i], hessian.updated_at[i - 1]);
 }
 
 TEST(NewtonCg, GivesTheSameBitsAgain) {
@@ -289,8 +61,8 @@ TEST(NewtonCg, GivesTheSameBitsAgain) {
     options.preconditioner.keep = keep;
     const auto first = exact_hessian(problem);
     const auto second = exact_hessian(problem);
-    const Solve once = solve(problem, *first, Vector::Constant(8, -1.2), options);
-    const Solve again = solve(problem, *second, Vector::Constant(8, -1.2), options);
+    const NewtonCgSolve once = solve_by_newton_cg(problem, *first, Vector::Constant(8, -1.2), options);
+    const NewtonCgSolve again = solve_by_newton_cg(problem, *second, Vector::Constant(8, -1.2), options);
     EXPECT_EQ(once.summary.point->theta(), again.summary.point->theta());
     EXPECT_EQ(once.records.size(), again.records.size());
   }
@@ -311,7 +83,7 @@ TEST(NewtonCg, GivesUpWithAReasonWithoutAPreconditioner) {
   const Rosenbrock problem(3);
   for (const double diagonal : {1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
     Unfactorable preconditioner(diagonal);
-    const Solve result = solve(problem, preconditioner, Vector::Zero(3), {});
+    const NewtonCgSolve result = solve_by_newton_cg(problem, preconditioner, Vector::Zero(3), {});
     EXPECT_EQ(result.summary.status, SolveStatus::numerical_failure);
     EXPECT_NE(result.summary.reason.find("could precondition"), std::string::npos) << result.summary.reason;
     EXPECT_EQ(result.summary.point->theta(), Vector(Vector::Zero(3)));
@@ -327,7 +99,7 @@ class WithoutProducts : public Rosenbrock {
 TEST(NewtonCg, GivesUpWithAReasonWhereProductsAreNotFinite) {
   const WithoutProducts problem(3);
   UnitPreconditioner unit;
-  const Solve result = solve(problem, unit, Vector::Zero(3), {});
+  const NewtonCgSolve result = solve_by_newton_cg(problem, unit, Vector::Zero(3), {});
   EXPECT_EQ(result.summary.status, SolveStatus::numerical_failure);
   EXPECT_FALSE(result.summary.reason.empty());
 }
@@ -338,7 +110,7 @@ TEST(NewtonCg, AStepThatTheShiftHidesIsNoConvergence) {
   UnitPreconditioner unit;
   NewtonCgOptions options;
   options.preconditioner.keep = 1;
-  const Solve result = solve(problem, unit, Vector::Ones(1), options);
+  const NewtonCgSolve result = solve_by_newton_cg(problem, unit, Vector::Ones(1), options);
   EXPECT_EQ(result.summary.status, SolveStatus::numerical_failure) << result.summary.reason;
   EXPECT_EQ(result.summary.gradient_norm, 1);
 }
@@ -364,7 +136,7 @@ TEST(NewtonCg, RefinesProductsThatAreNotFinite) {
   UnitPreconditioner unit;
   NewtonCgOptions options;
   options.preconditioner.keep = 1;
-  const Solve result = solve(problem, unit, Vector::Constant(4, -1.2), options);
+  const NewtonCgSolve result = solve_by_newton_cg(problem, unit, Vector::Constant(4, -1.2), options);
   EXPECT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
   EXPECT_EQ(result.records.back().curvature, Precision::full);
 }

@@ -49,17 +49,23 @@ bool Automatic::is_hand_over_due() const {
              preconditioners_to_come * options_.preconditioner_cost + newton_evaluations_to_come;
 }
 
+void Automatic::hand_over(Stage next, const Iterate& iterate) {
+  stage_ = next;
+  idle_before_ = iterate.steps_without_progress();
+}
+
 std::optional<Step> Automatic::find_step(Iterate& iterate, IterationRecord& record) {
-  if (stage_ == Stage::lbfgs && is_hand_over_due()) stage_ = Stage::newton_cg;
+  if (stage_ == Stage::lbfgs && is_hand_over_due()) hand_over(Stage::newton_cg, iterate);
   while (true) {
     auto step = method().find_step(iterate, record);
     if (step || stage_ == Stage::newton) return step;
-    stage_ = stage_ == Stage::lbfgs ? Stage::newton_cg : Stage::newton;
+    hand_over(stage_ == Stage::lbfgs ? Stage::newton_cg : Stage::newton, iterate);
   }
 }
 
 void Automatic::after_step(const Iterate& iterate, double ratio) {
   method().after_step(iterate, ratio);
+  if (iterate.steps_without_progress() == 0) idle_before_ = 0;
   if (stage_ != Stage::lbfgs) return;
   evaluations_ += lbfgs_.last_evaluations();
   const double least = marks_.empty() ? 1 : marks_.back().relative_gradient;

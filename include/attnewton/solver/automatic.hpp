@@ -29,7 +29,7 @@ class Automatic : public StepMethod {
 
   std::optional<Step> find_step(Iterate& iterate, IterationRecord& record) override;
   void after_step(const Iterate& iterate, double ratio) override;
-  Index patience() const override { return method().patience(); }
+  Index patience() const override { return idle_before_ + method().patience(); }
   bool can_refine(const Iterate& iterate) const override { return method().can_refine(iterate); }
   std::string obstacle() const override { return method().obstacle(); }
 
@@ -42,6 +42,7 @@ class Automatic : public StepMethod {
   };
 
   StepMethod& method() const;
+  void hand_over(Stage next, const Iterate& iterate);
   bool is_hand_over_due() const;
   double evaluations_to_come() const;
 
@@ -51,6 +52,7 @@ class Automatic : public StepMethod {
   AutomaticOptions options_;
   Stage stage_ = Stage::lbfgs;
   Index evaluations_ = 0;
+  Index idle_before_ = 0;   // steps without progress that the methods before are to blame for
   std::deque<Mark> marks_;  // of the last steps, oldest first
 };
 

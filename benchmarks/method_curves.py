@@ -194,7 +194,7 @@ colours = ["#000000", "#0072b2", "#56b4e9", "#009e73", "#d55e00", "#e69f00", "#c
 
 
 def style(place, name):
-    width, dash = (3, 1) if name == "auto" else (1.6, 3 if name.startswith("PyTorch") else 1)
+    width, dash = (3, 1) if name == "auto" else (1.6, 2 if name.startswith("PyTorch") else 1)
     colour = colours[place % len(colours)]
     return f'with steps linewidth {width} dashtype {dash} linecolor rgb "{colour}"'
 

@@ -62,7 +62,12 @@ TEST_F(CliMethod, TheLogNamesTheMethodOfEveryStep) {
     for (std::size_t k = 1; k < records.size(); ++k) {
       EXPECT_EQ(records[k]["method"], method);
       EXPECT_EQ(records[k]["products"].get<int>() > 0, method == "newton-cg") << k;
-      EXPECT_EQ(records[k]["factorisations"].get<int>() > 0, method == "newton") << k;
+      if (method == "newton") {
+        EXPECT_GT(records[k]["factorisations"], 0) << k;
+      }
+      if (method == "lbfgs") {
+        EXPECT_EQ(records[k]["factorisations"], 0) << k;
+      }
     }
   }
 }
@@ -78,9 +83,10 @@ TEST_F(CliMethod, TheTableHasAColumnForIt) {
 TEST_F(CliMethod, EffectiveIniRunsEachAgain) {
   for (const std::string& method : methods) {
     Words more = {"--tolerance", "1e-9"};
-    if (method == "newton-cg") more = joined(more, {"--preconditioner", "sampled", "--sketch-rows", "20"});
+    if (method == "newton-cg")
+      more = joined(more, {"--preconditioner", "tensor-srht", "--sketch-distortion", "0.25"});
     if (method == "newton-cg" || method == "auto") more = joined(more, {"--keep-preconditioner", "2"});
-    if (method == "newton") more = joined(more, {"--hessian", "tensor-srht", "--sketch-distortion", "0.25"});
+    if (method == "newton") more = joined(more, {"--hessian", "sampled", "--sketch-rows", "20"});
     if (method == "lbfgs") more = joined(more, {"--lbfgs-memory", "7", "--preconditioner", "none"});
     const Json first = solve(2, method, more);
     std::filesystem::rename(path("out"), path("first"));

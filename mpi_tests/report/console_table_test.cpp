@@ -14,6 +14,7 @@ namespace {
 IterationRecord record_of(Index iteration) {
   IterationRecord record;
   record.iteration = iteration;
+  record.method = iteration == 0 ? "" : "newton-cg";
   record.objective = {123.456, 120, 0.25};
   record.gradient_norm = 42;
   record.relative_gradient = 1e-3;
@@ -22,6 +23,7 @@ IterationRecord record_of(Index iteration) {
   record.ratio = iteration == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.875;
   record.trials = iteration == 0 ? 0 : 1;
   record.factorisations = 7;
+  record.products = iteration == 0 ? 0 : 1;
   record.seconds = 1.25;
   return record;
 }
@@ -45,11 +47,16 @@ TEST(ConsoleTable, AlignsRowsUnderTheHeader) {
   const auto lines = table_lines(3, {});
   ASSERT_EQ(lines.size(), 4U);
   for (const std::string& line : lines) EXPECT_EQ(line.size(), lines.front().size()) << line;
-  for (const char* title : {"iter", "loss", "|g|/|g0|", "residual", "step", "damping", "ratio", "seconds"})
+  for (const char* title :
+       {"iter", "method", "loss", "|g|/|g0|", "residual", "step", "damping", "ratio", "products", "seconds"})
     EXPECT_NE(lines[0].find(title), std::string::npos) << title;
   EXPECT_EQ(lines[0].find("factor."), std::string::npos);
   EXPECT_NE(lines[2].find("1.234560000e+02"), std::string::npos);
   EXPECT_NE(lines[2].find("0.875"), std::string::npos);
+  EXPECT_NE(lines[2].find("newton-cg"), std::string::npos);
+  // A single product is told as well.
+  const std::size_t end_of_products = lines[0].find("products") + std::string("products").size();
+  EXPECT_EQ(lines[2].at(end_of_products - 1), '1') << lines[2];
 }
 
 TEST(ConsoleTable, TheStartHasNoStepAndNoRatio) {

@@ -18,6 +18,7 @@ namespace {
 TEST(IterationLog, EveryFieldIsThere) {
   IterationRecord record;
   record.iteration = 3;
+  record.method = "newton-cg";
   record.objective = {1.5, 1.25, 0.125};
   record.gradient_norm = 2;
   record.relative_gradient = 1e-17;
@@ -26,9 +27,11 @@ TEST(IterationLog, EveryFieldIsThere) {
   record.ratio = 0.99;
   record.trials = 2;
   record.factorisations = 5;
+  record.products = 17;
   record.seconds = 12.5;
   const auto json = nlohmann::json::parse(iteration_json(record));
   EXPECT_EQ(json["iteration"], 3);
+  EXPECT_EQ(json["method"], "newton-cg");
   EXPECT_EQ(json["loss"], 1.5);
   EXPECT_EQ(json["data_loss"], 1.25);
   EXPECT_EQ(json["relative_residual"], 0.125);
@@ -39,8 +42,9 @@ TEST(IterationLog, EveryFieldIsThere) {
   EXPECT_EQ(json["ratio"], 0.99);
   EXPECT_EQ(json["trials"], 2);
   EXPECT_EQ(json["factorisations"], 5);
+  EXPECT_EQ(json["products"], 17);
   EXPECT_EQ(json["seconds"], 12.5);
-  EXPECT_EQ(json.size(), 13U);
+  EXPECT_EQ(json.size(), 15U);
 }
 
 TEST(IterationLog, NumbersThatAreNotFiniteAreStrings) {

@@ -74,6 +74,7 @@ bool is_assembled(HessianKind kind) {
 
 std::vector<std::pair<std::string, HessianKind>> hessian_choices(const std::vector<HessianKind>& kinds) {
   std::vector<std::pair<std::string, HessianKind>> choices;
+  choices.reserve(kinds.size());
   for (const HessianKind kind : kinds) choices.emplace_back(name_of(kind), kind);
   return choices;
 }

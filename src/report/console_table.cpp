@@ -33,6 +33,11 @@ std::string trials_text(Index trials) {
   return trials > 1 ? fmt::format("{}", trials) : "";
 }
 
+// Many methods have none.
+std::string products_text(Index products) {
+  return products > 0 ? fmt::format("{}", products) : "";
+}
+
 using Record = IterationRecord;
 constexpr std::array<Column, 13> columns = {{
     {"iter", 4, false, [](const Record& r) { return fmt::format("{}", r.iteration); }},
@@ -46,7 +51,7 @@ constexpr std::array<Column, 13> columns = {{
     {"damping", 9, false, [](const Record& r) { return after_a_step(r, fmt::format("{:.2e}", r.damping)); }},
     {"ratio", 8, false, [](const Record& r) { return after_a_step(r, ratio_text(r.ratio)); }},
     {"trials", 6, false, [](const Record& r) { return trials_text(r.trials); }},
-    {"products", 8, false, [](const Record& r) { return trials_text(r.products); }},
+    {"products", 8, false, [](const Record& r) { return products_text(r.products); }},
     {"factor.", 7, true,
      [](const Record& r) { return after_a_step(r, fmt::format("{}", r.factorisations)); }},
     {"seconds", 9, false, [](const Record& r) { return fmt::format("{:.2f}", r.seconds); }},

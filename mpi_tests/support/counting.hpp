@@ -57,7 +57,7 @@ class CountingHessian : public DampedHessian {
   explicit CountingHessian(DampedHessian& hessian) : hessian_(hessian) {}
 
   std::string name() const override { return hessian_.name(); }
-  bool is_random() const override { return hessian_.is_random(); }
+  bool is_rough() const override { return hessian_.is_rough(); }
   void update(const Point& point, const Progress& progress) override {
     updated_at.push_back(progress.iteration);
     factored_before_ = factored;

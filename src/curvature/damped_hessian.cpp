@@ -20,7 +20,7 @@ class AssembledHessian : public DampedHessian {
       : problem_(problem), model_(std::move(model)) {}
 
   std::string name() const override { return model_->name(); }
-  bool is_random() const override { return model_->is_random(); }
+  bool is_rough() const override { return model_->is_random(); }
 
   void update(const Point& point, const Progress& progress) override {
     const TimingScope timing("hessian");

@@ -55,6 +55,7 @@ class BlockDiagonalHessian : public DampedHessian {
       : problem_(problem), name_(std::move(name)), block_of_x_(block_of_x) {}
 
   std::string name() const override { return name_; }
+  bool is_rough() const override { return true; }
 
   void update(const Point& base, const Progress& /*progress*/) override {
     const TimingScope timing("hessian");
@@ -123,6 +124,7 @@ class IdentityHessian : public DampedHessian {
   explicit IdentityHessian(const Problem& problem) : damped_(problem.damped_unknowns()) {}
 
   std::string name() const override { return "none"; }
+  bool is_rough() const override { return true; }
   void update(const Point& /*point*/, const Progress& /*progress*/) override {
     diagonal_.reset();
     factorisations_ = 0;

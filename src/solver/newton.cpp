@@ -16,8 +16,8 @@ constexpr double noise_of_mixed_hessian = 1e-5;
 // than the step before.
 constexpr double fast_gradient_gain = 0.1;
 
-// With a random Hessian steps are uneven, and progress is judged with more patience.
-constexpr Index patience_with_random_hessian = 10;
+// With a rough Hessian steps converge linearly or unevenly, and progress is judged with more patience.
+constexpr Index patience_with_rough_hessian = 10;
 
 }  // namespace
 
@@ -86,7 +86,7 @@ SmallSteps DampedNewton::judgement(const Iterate& iterate) const {
       damping_->shift() > hessian_.mean_abs_diagonal() &&
       0.5 * iterate.gradient_norm() * iterate.gradient_norm() > iterate.rounding_of_loss() * curvature;
   if (is_held_back_by_shift) return SmallSteps::refuse;
-  return hessian_.is_random() ? SmallSteps::judge_by_gradient : SmallSteps::trust;
+  return hessian_.is_rough() ? SmallSteps::judge_by_gradient : SmallSteps::trust;
 }
 
 void DampedNewton::after_step(const Iterate& iterate, double ratio) {
@@ -94,7 +94,7 @@ void DampedNewton::after_step(const Iterate& iterate, double ratio) {
 }
 
 Index DampedNewton::patience() const {
-  return hessian_.is_random() ? patience_with_random_hessian : StepMethod::patience();
+  return hessian_.is_rough() ? patience_with_rough_hessian : StepMethod::patience();
 }
 
 std::string DampedNewton::obstacle() const {

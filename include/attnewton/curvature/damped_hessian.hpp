@@ -9,7 +9,7 @@
 
 namespace attnewton {
 
-/// H̃ of one problem, at one point at a time. Every function but name() and is_random() is collective on the
+/// H̃ of one problem, at one point at a time. Every function but name() and is_rough() is collective on the
 /// problem's communicator and gives every rank the same.
 class DampedHessian {
  public:
@@ -17,8 +17,9 @@ class DampedHessian {
 
   /// The name that --hessian gives it.
   virtual std::string name() const = 0;
-  /// Whether iterations draw other matrices at random.
-  virtual bool is_random() const { return false; }
+  /// Whether it is drawn at random, or stands for H only roughly: its steps converge linearly, some of them
+  /// unevenly, and progress is judged with more patience.
+  virtual bool is_rough() const { return false; }
 
   /// Takes H̃ at `point`; factors of earlier points are gone.
   virtual void update(const Point& point, const Progress& progress) = 0;

@@ -95,7 +95,7 @@ TEST(Automatic, HandsOverWhereLbfgsIsSlow) {
   const Solve result = solve_rosenbrock({}, Vector::Constant(60, -1.2));
   ASSERT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
   EXPECT_EQ(result.stages(), (Names{"lbfgs", "newton-cg"}));
-  EXPECT_GE(result.steps_of("lbfgs"), 21) << "no rate is known before";
+  EXPECT_GE(result.steps_of("lbfgs"), 51) << "no rate is known before";
   for (const IterationRecord& record : result.records) {
     EXPECT_EQ(record.products > 0, record.method == "newton-cg") << record.iteration;
   }
@@ -118,7 +118,7 @@ TEST(Automatic, HandsOverTheSoonerTheCheaperTheNextMethodIs) {
     settings.preconditioner_cost = cost;
     const Solve result = solve_rosenbrock(settings, Vector::Constant(10, 0.5));
     ASSERT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
-    EXPECT_GE(result.steps_of("lbfgs"), std::max<Index>(steps_before, 21)) << cost;
+    EXPECT_GE(result.steps_of("lbfgs"), std::max<Index>(steps_before, 51)) << cost;
     steps_before = result.steps_of("lbfgs");
   }
 }
@@ -137,7 +137,7 @@ TEST(Automatic, GoesOnWithNewtonWhereNewtonCgFindsNoStepEither) {
   ASSERT_EQ(result.summary.status, SolveStatus::converged) << result.summary.reason;
   EXPECT_EQ(result.stages(), Names{"newton"});
   EXPECT_GE(result.records[1].trials, 4);
-  EXPECT_EQ(result.records[1].products, 2) << "of the estimate of the first shift";
+  EXPECT_EQ(result.records[1].products, 1) << "of the estimate of the first shift";
 }
 
 // ½θᵀ diag(c) θ, c from 1 to 1e-7, times 1e-24, + 1: all decreases drown in the loss, none in the gradient.

@@ -195,6 +195,9 @@ TEST(AutomaticAttention, EndsWhereNewtonDoesByLbfgsAndNewtonCg) {
     lbfgs_options.memory = 1;
     NewtonCgOptions newton_cg_options;
     newton_cg_options.preconditioner.keep = 2;
+    // Three trials never find a slope as small as that: Newton–CG takes over at once.
+    const bool has_lbfgs_steps = variables == AttentionVariables::projected;
+    if (!has_lbfgs_steps) lbfgs_options.line_search = {1e-4, 1e-13, 3};
     Lbfgs lbfgs(lbfgs_options, metric.get());
     NewtonCg newton_cg(*gauss_newton, newton_cg_options);
     DampedNewton newton(*exact, {});
@@ -202,10 +205,7 @@ TEST(AutomaticAttention, EndsWhereNewtonDoesByLbfgsAndNewtonCg) {
     const Fit found = fit(problem, method, start, 1e-8, 500);
     ASSERT_EQ(found.summary.status, SolveStatus::converged) << found.summary.reason;
     EXPECT_NEAR(found.loss(), expected.loss(), 1e-9 * expected.loss());
-    EXPECT_EQ(found.records[1].method, "lbfgs");
-    if (variables == AttentionVariables::joint) {
-      EXPECT_EQ(found.records.back().method, "newton-cg");
-    }
+    EXPECT_EQ(found.records.back().method, has_lbfgs_steps ? "lbfgs" : "newton-cg");
   }
 }
 

@@ -14,6 +14,10 @@ constexpr double cheap_newton = 8;
 // L-BFGS steps that its rate is taken over.
 constexpr std::size_t window = 50;
 
+// L-BFGS steps in a row without progress that say as much before so many are known; fewer than its patience,
+// at whose end the solve would stop.
+constexpr Index idle_steps = 15;
+
 // What Newton–CG is predicted to take from within the basin: so many preconditioners, and steps of so many
 // evaluations (a Hessian–vector product is one and a half).
 constexpr double preconditioners_to_come = 3;
@@ -43,7 +47,8 @@ double Automatic::evaluations_to_come() const {
   return left / fall * static_cast<double>(now.evaluations - then.evaluations);
 }
 
-bool Automatic::is_hand_over_due() const {
+bool Automatic::is_hand_over_due(const Iterate& iterate) const {
+  if (iterate.steps_without_progress() >= idle_steps) return true;
   return marks_.size() > window &&
          evaluations_to_come() >
              preconditioners_to_come * options_.preconditioner_cost + newton_evaluations_to_come;
@@ -55,7 +60,7 @@ void Automatic::hand_over(Stage next, const Iterate& iterate) {
 }
 
 std::optional<Step> Automatic::find_step(Iterate& iterate, IterationRecord& record) {
-  if (stage_ == Stage::lbfgs && is_hand_over_due()) hand_over(Stage::newton_cg, iterate);
+  if (stage_ == Stage::lbfgs && is_hand_over_due(iterate)) hand_over(Stage::newton_cg, iterate);
   while (true) {
     auto step = method().find_step(iterate, record);
     if (step || stage_ == Stage::newton) return step;

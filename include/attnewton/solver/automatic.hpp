@@ -43,7 +43,7 @@ class Automatic : public StepMethod {
 
   StepMethod& method() const;
   void hand_over(Stage next, const Iterate& iterate);
-  bool is_hand_over_due() const;
+  bool is_hand_over_due(const Iterate& iterate) const;
   double evaluations_to_come() const;
 
   Lbfgs& lbfgs_;

@@ -156,6 +156,7 @@ AttentionSamplingOptions attention_sampling(const HessianOptions& options) {
     sampling.gradient_exponent = 0;
     sampling.iteration_growth = 1;
   }
+  if (!options.sample_grows_by_steps) sampling.iteration_growth = 1;
   sampling.seed = options.seed;
   return sampling;
 }

@@ -35,6 +35,9 @@ struct HessianOptions {
   std::optional<double> distortion;  ///< ε that the rows are chosen for; none: each model's own default
   HessianForm sampled_form = HessianForm::exact;
   bool fixed_sample = false;
+  /// Whether a sample grows with the steps taken as well: not where it preconditions, possibly after hundreds
+  /// of cheap ones.
+  bool sample_grows_by_steps = true;
   std::uint64_t seed = 0;
 };
 

@@ -2,10 +2,12 @@
 // Hessian–vector product of ½ Σ_h ‖Att_h(w) − E_h‖² (2410.11261; MATHEMATICS §4).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "attnewton/linalg/blas.hpp"
 #include "attnewton/parallel/communicator.hpp"
 #include "attnewton/problems/attention_data.hpp"
 #include "attnewton/problems/problem.hpp"
@@ -37,15 +39,21 @@ struct MapStorage {
   }
 };
 
+/// A derivative with respect to query and key rows, of the local query rows' part of L = ½ Σ_h ‖Att_h −
+/// E_h‖².
+struct MapPulled {
+  std::vector<Matrix> queries;  ///< ∂/∂(X P_h + 1 b_hᵀ), n_local × r a head
+  Matrix keys;                  ///< ∂/∂(X K), m_local × r; empty when fused
+};
+
 /// What a pass over the attention map leaves at some weights, of the local query rows.
 struct MapForward {
-  std::vector<Matrix> queries;    ///< X P_h + 1 b_hᵀ, n_local × r a head
-  Matrix keys;                    ///< X K, m_local × r; empty when fused
-  std::vector<Vector> log_sum;    ///< log-sum-exp of each row's visible logits, a head
-  std::vector<double> stored;     ///< F, tile after tile of head after head; empty where it is made again
-  std::vector<Matrix> d_queries;  ///< ∂L/∂(X P_h + 1 b_hᵀ), if the gradient was asked for
-  Matrix d_keys;                  ///< ∂L/∂(X K) by the local query rows, likewise; empty when fused
-  Vector squared_errors;          ///< ‖Att_h − E_h‖² of each head, over all ranks
+  std::vector<Matrix> queries;  ///< X P_h + 1 b_hᵀ, n_local × r a head
+  Matrix keys;                  ///< X K, m_local × r; empty when fused
+  std::vector<Vector> log_sum;  ///< log-sum-exp of each row's visible logits, a head
+  std::vector<double> stored;   ///< F, tile after tile of head after head; empty where it is made again
+  MapPulled pulled;             ///< of L itself, if the gradient was asked for
+  Vector squared_errors;        ///< ‖Att_h − E_h‖² of each head, over all ranks
   std::string obstacle;  ///< the first logit over all ranks that is not finite, in words; empty: all are
 };
 
@@ -56,8 +64,15 @@ enum class MapPass {
   point_gradient,  ///< and the gradient with respect to query and key rows, in the same pass
 };
 
+/// Sums that kronecker_blocks() is made of, one of each for each of AttentionMap::blocks().
+struct MapCurvature {
+  std::vector<Matrix> inputs;   ///< P_h: scale² Σ_j ω_j x_j x_jᵀ; K: scale² Σ_h Σ_j XᵀJ_j²X
+  std::vector<Matrix> outputs;  ///< P_h: Σ_j RᵀJ_j²R; K: Σ_h Σ_j ω_j q_j q_jᵀ
+  Vector weights;               ///< Σ ω_j, over the head's rows or all heads'
+};
+
 struct MapTile;
-struct MapStrip;
+struct MapTiling;
 
 /// Att_h(w), h = 1 … H: rows of softmax of a group's logits on fixed inputs; E_h = Att_h of the reference
 /// weights. Weights w are HeadGroup::to_vector()'s, whole on every rank and the same there. n is the number
@@ -66,8 +81,9 @@ struct MapStrip;
 /// as MapStorage says.
 class AttentionMap {
  public:
-  /// Throws DataError if the shapes do not fit, or inputs, weights, biases or the reference's logits are not
-  /// finite. Collective on `comm`; costs an evaluation.
+  /// Throws UsageError if the shapes do not fit, or the local queries are not rows of the inputs that follow
+  /// one another; DataError if inputs, weights, biases or the reference's logits are not finite. Collective
+  /// on `comm`; costs an evaluation.
   AttentionMap(const Communicator& comm, std::shared_ptr<const MapInputs> inputs, HeadGroup reference,
                const MapStorage& storage = {});
   ~AttentionMap();
@@ -104,34 +120,58 @@ class AttentionMap {
   /// 6, or 4 in the Gauss–Newton form; and one for each of E (exact form alone) and F that is not kept.
   Vector local_hessian_vector(const MapForward& at, const Vector& direction, HessianForm form) const;
 
-  /// Σ_s ‖X_s‖⁴ over all sequences, ‖·‖ the spectral norm: by Lanczos, to 1e-8, rounded up. Collective;
-  /// O(m d) a step.
+  /// Σ_s ‖X_s‖⁴ over all sequences, ‖·‖ the spectral norm, of each the largest eigenvalue of
+  /// the smaller of X_s X_sᵀ and X_sᵀX_s. Collective; O(m d min(m, d)) a sequence.
   double sum_of_input_norms_to_the_fourth() const;
 
-  /// Of the local query rows: Σ over heads and rows that kronecker_blocks() needs.
-  struct CurvatureRows;
+  /// This rank's part of what kronecker_blocks() is made of, at what an evaluation at
+  /// `weights` with MapPass::point or more left. Local; 2 products of 2·n·m·d operations a head, and one
+  /// where F is not kept, O(n d²) a head.
+  MapCurvature local_curvature(const MapForward& at, const Vector& weights) const;
 
  private:
-  friend class MapCurvature;
-  struct Direction;
-  class Pass;
+  struct Direction;  // what the tiles of a Hessian–vector product read
+  struct Moments;    // what a head's rows give to its Kronecker block
 
-  void check(const MapStorage& storage) const;
-  MapForward start(const Vector& weights) const;
-  void set_rows(const Vector& weights, std::vector<Matrix>& queries, Matrix& keys, bool with_bias) const;
+  void check() const;
+  void take_reference();
+  MapForward rows_at(const Vector& weights) const;
+  const Matrix& key_rows(const MapForward& at) const {
+    return reference_.is_fused() ? inputs_->inputs : at.keys;
+  }
+  Matrix keys_of(const Vector& weights) const;
+  Matrix queries_of(const Vector& weights, Index head) const;
+  ConstMatrixRef query_inputs() const;
   std::string obstacle_in(const MapForward& at) const;
-  template <class Work>
-  Matrix for_each_strip(bool sums_keys, Work&& work) const;
-  Vector pulled_to_weights(const std::vector<Matrix>& d_queries, const Matrix& d_keys) const;
+
+  using TileWork = std::function<void(const MapTile&, MatrixRef)>;
+  Matrix sum_over_tiles(Index width, const TileWork& work) const;
+  double* stored_place(MapForward& at, Index head, const MapTile& tile) const;
+  void softmax_tile(MapForward& at, Index head, const MapTile& tile, double* f) const;
+  const double* probabilities(const MapForward& at, Index head, const MapTile& tile, double* scratch) const;
+  void pull_back(const MapForward& at, Index head, const MapTile& tile, const double* p, MapPulled& pulled,
+                 MatrixRef d_keys) const;
+  void evaluate_tile(MapForward& at, Index head, const MapTile& tile, bool with_gradient, Matrix& errors,
+                     MatrixRef d_keys) const;
+  MapPulled empty_pulled() const;
+  MapPulled pulled_back(const MapForward& at) const;
+  Direction direction_of(const MapForward& at, const Vector& direction, HessianForm form) const;
+  void direction_rows(const MapForward& at, const Direction& d, Index head, const MapTile& tile, double* ds,
+                      double* p) const;
+  void direction_tile(const MapForward& at, const Direction& d, Index head, const MapTile& tile,
+                      MapPulled& pulled, MatrixRef d_keys) const;
+  Moments moments_of_head(const MapForward& at, Index head) const;
+  Matrix squared_jacobians(const Moments& head) const;
+  Vector to_weights(const MapPulled& pulled) const;
 
   Communicator comm_;
   std::shared_ptr<const MapInputs> inputs_;
   HeadGroup reference_;
   std::vector<ParameterBlock> blocks_;
-  std::vector<MapTile> tiles_;
-  std::vector<MapStrip> strips_;
+  std::unique_ptr<const MapTiling> tiling_;
+  Index first_input_ = 0;  // the local query rows are rows of the inputs from here on
+  Index first_row_ = 0;    // the first of them among all ranks' query rows
   Index rows_ = 0;
-  Index first_row_ = 0;  // of this rank's query rows among all
   bool stores_ = false;
   MapForward at_reference_;
   Vector squared_norms_;

@@ -79,6 +79,7 @@ class MapKroneckerHessian : public DampedHessian {
 
  private:
   void check_units() const;
+  Vector units_of_scales() const;
   double diagonal_mean() const;
 
   const AttentionMapProblem& problem_;

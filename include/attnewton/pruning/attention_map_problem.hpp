@@ -61,6 +61,8 @@ class AttentionMapProblem : public Problem {
   std::unique_ptr<Point> evaluate(const Vector& theta, MapPass pass) const;
   Objective objective_of(const Vector& theta, const MapForward& at) const;
   Vector in_units(const Vector& values) const;
+  Vector pulls(const Vector& theta) const;
+  Vector summed(const Vector& local) const;
 
   std::shared_ptr<const AttentionMap> map_;
   AttentionMapOptions options_;

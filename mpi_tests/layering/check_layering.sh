@@ -18,9 +18,10 @@ declare -A may_include=(
   [problems]="core parallel random kernels linalg"
   [curvature]="core parallel random kernels linalg sketch problems"
   [solver]="core parallel random kernels linalg sketch problems curvature"
+  [pruning]="core parallel random kernels linalg sketch problems curvature solver"
   [bench]="core parallel random kernels linalg sketch problems curvature"
-  [report]="core parallel random kernels linalg io sketch problems curvature solver bench"
-  [app]="core parallel random kernels linalg io sketch problems curvature solver bench report"
+  [report]="core parallel random kernels linalg io sketch problems curvature solver pruning bench"
+  [app]="core parallel random kernels linalg io sketch problems curvature solver pruning bench report"
 )
 
 breaches=0
@@ -88,6 +89,7 @@ self_check() { # self_check ROOT
   plant "$1" src/kernels/planted.cpp '#include "attnewton/parallel/deterministic.hpp"'
   plant "$1" src/io/planted.cpp '#include "attnewton/problems/problem.hpp"'
   plant "$1" src/solver/planted.cpp '#include "attnewton/report/table.hpp"'
+  plant "$1" src/solver/planted.cpp '#include "attnewton/pruning/attention_map.hpp"'
   plant "$1" src/core/planted.cpp '#include "../parallel/communicator.hpp"'
   plant "$1" src/unknown_module/planted.cpp 'int x;'
   plant "$1" src/solver/planted.cpp '#include <boost/program_options.hpp>'

@@ -26,6 +26,21 @@ void agree_on(const Communicator& comm, Vector& eigenvalues) {
   comm.broadcast(std::span<double>(eigenvalues.data(), static_cast<std::size_t>(eigenvalues.size())));
 }
 
+// dsyev of the lower triangle of `symmetric`, which it destroys. Returns its info: not 0 if it failed.
+int take_eigenvalues(Matrix& symmetric, Vector& eigenvalues) {
+  const int n = static_cast<int>(symmetric.rows());
+  int info = 0;
+  const auto call = [&](double* work, int length) {
+    // The lower triangle of a row-major matrix is the upper one of Fortran's.
+    dsyev_("N", "U", &n, symmetric.data(), &n, eigenvalues.data(), work, &length, &info);
+  };
+  double wanted = 0;
+  call(&wanted, -1);
+  std::vector<double> work(static_cast<std::size_t>(wanted));
+  call(work.data(), static_cast<int>(work.size()));
+  return info;
+}
+
 // All eigenvalues, rising, the same on every rank; computed by rank 0.
 Vector eigenvalues_of_gathered(const DistributedMatrix& h) {
   const Communicator& comm = h.grid()->comm();
@@ -38,17 +53,7 @@ Vector eigenvalues_of_gathered(const DistributedMatrix& h) {
   Index failed = 0;
   if (comm.is_root()) {
     const BlasThreads threads(scalapack_threads(h));
-    const int n = static_cast<int>(h.rows());
-    int info = 0;
-    const auto call = [&](double* work, int length) {
-      // The lower triangle of a row-major matrix is the upper one of Fortran's.
-      dsyev_("N", "U", &n, whole.data(), &n, eigenvalues.data(), work, &length, &info);
-    };
-    double wanted = 0;
-    call(&wanted, -1);
-    std::vector<double> work(static_cast<std::size_t>(wanted));
-    call(work.data(), static_cast<int>(work.size()));
-    failed = info;
+    failed = take_eigenvalues(whole, eigenvalues);
   }
   if (comm.max(failed) > 0) throw_not_converged("LAPACK dsyev");
   agree_on(comm, eigenvalues);
@@ -81,6 +86,15 @@ Vector eigenvalues_of_distributed(const DistributedMatrix& h) {
 }
 
 }  // namespace
+
+Vector symmetric_eigenvalues(Matrix symmetric) {
+  require(symmetric.rows() == symmetric.cols() && symmetric.rows() > 0, "symmetric_eigenvalues: square");
+  if (!symmetric.allFinite())
+    throw NumericalError("an entry of the matrix is not finite: it has no eigenvalues");
+  Vector eigenvalues(symmetric.rows());
+  if (take_eigenvalues(symmetric, eigenvalues) != 0) throw_not_converged("LAPACK dsyev");
+  return eigenvalues;
+}
 
 ExtremeEigenvalues extreme_eigenvalues(const DistributedMatrix& h, const Vector& start,
                                        const SpectrumOptions& options) {

@@ -22,4 +22,9 @@ struct SpectrumOptions {
 ExtremeEigenvalues extreme_eigenvalues(const DistributedMatrix& h, const Vector& start,
                                        const SpectrumOptions& options);
 
+/// All eigenvalues, rising, of a symmetric matrix that this rank holds, all of it finite (the lower triangle
+/// is used), by LAPACK's dsyev: 4n³/3 flops. Local, callable inside a TBB task. Throws NumericalError if they
+/// do not converge or an entry is not finite.
+Vector symmetric_eigenvalues(Matrix symmetric);
+
 }  // namespace attnewton

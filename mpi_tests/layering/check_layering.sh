@@ -62,7 +62,7 @@ check() { # check ROOT
   cd "$1"
   check_includes
   only_in 'src/app' '<boost/|\bboost::|\bBOOST_' 'Boost'
-  only_in 'src/report' '\bnlohmann\b' 'nlohmann-json'
+  only_in 'src/report|src/io' '\bnlohmann\b' 'nlohmann-json'
   only_in 'src/parallel|include/attnewton/parallel' '\bMPI_COMM_WORLD\b' 'MPI_COMM_WORLD'
   only_in 'src/linalg' '\b(p[sdcz][a-z0-9]+_|descinit_|numroc_|Cblacs_[a-z0-9]+)\s*\(' 'ScaLAPACK and BLACS routines'
   [ "$breaches" -eq 0 ]
@@ -95,6 +95,7 @@ self_check() { # self_check ROOT
   plant "$1" src/solver/planted.cpp '#include <boost/program_options.hpp>'
   plant "$1" src/app/planted.cpp 'nlohmann::json x;'
   plant "$1" include/attnewton/report/planted.hpp '#include <nlohmann/json.hpp>'
+  plant "$1" include/attnewton/io/planted.hpp '#include <nlohmann/json.hpp>'
   plant "$1" src/solver/planted.cpp 'MPI_Barrier(MPI_COMM_WORLD);'
   plant "$1" src/curvature/planted.cpp 'pdpotrf_(&uplo, &n, a, &i, &j, desc, &info);'
   plant "$1" src/parallel/planted.cpp 'Cblacs_gridexit(context);'

@@ -29,6 +29,7 @@ class Command {
 using Commands = std::vector<std::unique_ptr<Command>>;
 
 std::unique_ptr<Command> make_solve_command();
+std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_check_command();
 std::unique_ptr<Command> make_bench_command();

@@ -97,6 +97,9 @@ class OptionTable {
   /// A number whose default depends on other options.
   Option& number(const std::string& name, std::optional<double>& field, const NumberLimits& limits,
                  const std::string& help);
+  /// One or more numbers, as words or with commas between them; they replace the default. None: no default.
+  Option& numbers(const std::string& name, std::vector<double>& field, const NumberLimits& limits,
+                  const std::string& help);
   Option& duration(const std::string& name, double& field, const std::string& help);
   Option& path(const std::string& name, const std::string& value_name, std::string& field,
                const std::string& help);

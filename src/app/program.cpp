@@ -20,6 +20,7 @@ using Arguments = std::vector<std::string>;
 Commands all_commands() {
   Commands commands;
   commands.push_back(make_solve_command());
+  commands.push_back(make_prune_command());
   commands.push_back(make_generate_command());
   commands.push_back(make_check_command());
   commands.push_back(make_bench_command());

@@ -113,13 +113,14 @@ MapKroneckerHessian::MapKroneckerHessian(const AttentionMapProblem& problem,
     require(diagonals.row.size() == blocks[i].rows && diagonals.column.size() == blocks[i].columns,
             "MapKroneckerHessian: spectra of the map's blocks");
   }
+  blocks_weight_ = 1 + problem_.options().prior_weight;
   const Vector& pull = problem_.options().pull;
   if (pull.size() > 0) pull_ = pull[0];
   if (pull.size() > 0 && pull.maxCoeff() - pull.minCoeff() > rounding * pull.maxCoeff())
     throw UsageError(fmt::format("a Kronecker Hessian needs one pull for all weights, not {} to {}",
                                  pull.minCoeff(), pull.maxCoeff()));
   check_units();
-  mean_abs_diagonal_ = pull_ + diagonal_mean();
+  mean_abs_diagonal_ = pull_ + blocks_weight_ * diagonal_mean();
 }
 
 // 1/(a cᵀ) of every block, row by row; ones where there are no scales.
@@ -166,7 +167,7 @@ void MapKroneckerHessian::update(const Point& /*point*/, const Progress& /*progr
 bool MapKroneckerHessian::factor(double shift) {
   ++factorisations_;
   shift_.reset();
-  if (pull_ + shift + spectra_->smallest() > 0) shift_ = pull_ + shift;
+  if (pull_ + shift + blocks_weight_ * spectra_->smallest() > 0) shift_ = pull_ + shift;
   return shift_.has_value();
 }
 
@@ -176,7 +177,8 @@ Vector MapKroneckerHessian::solve(const Vector& rhs) const {
   Vector all = problem_.extended(rhs);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const MatrixView part(all.data() + blocks[i].range.begin, blocks[i].rows, blocks[i].columns);
-    const Matrix solution = spectra_->block(static_cast<Index>(i)).solve(*shift_, part);
+    const Matrix solution =
+        spectra_->block(static_cast<Index>(i)).solve(*shift_ / blocks_weight_, part) / blocks_weight_;
     MatrixView(all.data() + blocks[i].range.begin, blocks[i].rows, blocks[i].columns) = solution;
   }
   Vector solution = problem_.on_support(all);

@@ -54,6 +54,11 @@ void AttentionMapProblem::check() const {
   check_vector(options_.centre, "centres", unknowns());
   if (options_.pull.size() > 0 && options_.pull.minCoeff() < 0)
     throw UsageError(fmt::format("a pull must be at least 0, not {}", options_.pull.minCoeff()));
+  if (!(options_.prior_weight >= 0) || !std::isfinite(options_.prior_weight))
+    throw UsageError(
+        fmt::format("a prior's weight must be a finite number of at least 0, not {}", options_.prior_weight));
+  require(options_.prior_weight == 0 || (options_.prior && options_.prior->size() == map_->blocks().size()),
+          "AttentionMapProblem: a prior has a Kronecker block for each of the map's");
 }
 
 Index AttentionMapProblem::unknowns() const {
@@ -87,6 +92,19 @@ Vector AttentionMapProblem::weights(const Vector& theta) const {
   return extended(in_units(theta));
 }
 
+// κ (A ⊗ C) of all the blocks, times weights.
+Vector AttentionMapProblem::prior_times(const Vector& weights) const {
+  Vector product(weights.size());
+  for (std::size_t b = 0; b < map_->blocks().size(); ++b) {
+    const ParameterBlock& block = map_->blocks()[b];
+    const ConstMatrixView part(weights.data() + block.range.begin, block.rows, block.columns);
+    const KroneckerBlock& prior = (*options_.prior)[b];
+    MatrixView(product.data() + block.range.begin, block.rows, block.columns) =
+        options_.prior_weight * (prior.input * part * prior.output);
+  }
+  return product;
+}
+
 // p ∘ (θ − t).
 Vector AttentionMapProblem::pulls(const Vector& theta) const {
   if (options_.pull.size() == 0) return Vector::Zero(theta.size());
@@ -101,6 +119,10 @@ Objective AttentionMapProblem::objective_of(const Vector& theta, const MapForwar
   if (options_.pull.size() > 0) {
     const Vector pulled = pulls(theta);
     penalty = options_.centre.size() == 0 ? pulled.dot(theta) : pulled.dot(theta - options_.centre);
+  }
+  if (options_.prior_weight > 0) {
+    const Vector moved = weights(theta) - map_->reference().to_vector();
+    penalty += moved.dot(prior_times(moved));
   }
   // Ranks on unlike processors may round unlike; what decides must be one number.
   std::array values{0.5 * squared + 0.5 * penalty, 0.5 * squared, std::sqrt(squared / target)};
@@ -143,13 +165,19 @@ Vector AttentionMapProblem::summed(const Vector& local) const {
 
 Vector AttentionMapProblem::gradient(const Point& point) const {
   require(point.objective().is_finite(), "AttentionMapProblem::gradient: a point with a finite objective");
-  return summed(map_->local_gradient(own(point).at)) + pulls(point.theta());
+  Vector gradient = summed(map_->local_gradient(own(point).at)) + pulls(point.theta());
+  if (options_.prior_weight > 0) {
+    const Vector moved = weights(point.theta()) - map_->reference().to_vector();
+    gradient += in_units(on_support(prior_times(moved)));
+  }
+  return gradient;
 }
 
 Vector AttentionMapProblem::hessian_vector(const Point& point, const Vector& v) const {
   require(point.objective().is_finite(), "AttentionMapProblem::hessian_vector: a finite objective");
   Vector product = summed(map_->local_hessian_vector(own(point).at, weights(v), options_.form));
   if (options_.pull.size() > 0) product += options_.pull.cwiseProduct(v);
+  if (options_.prior_weight > 0) product += in_units(on_support(prior_times(weights(v))));
   return product;
 }
 

@@ -13,12 +13,6 @@
 
 namespace attnewton {
 
-/// H_block ≈ input ⊗ output, both ⪰ 0; vec is row-major.
-struct KroneckerBlock {
-  Matrix input;   ///< d × d
-  Matrix output;  ///< r × r (fused: d × d)
-};
-
 /// One for each of map.blocks(), at `weights`. With J = diag f − f fᵀ of a row and its weight ω = tr J² = Σf²
 /// − 2Σf³ + (Σf²)²:
 ///   P_h: input = scale² Σ_j ω_j x_j x_jᵀ,         output = Σ_j RᵀJ_j²R / Σ_j ω_j, over the head's rows
@@ -60,7 +54,8 @@ class KroneckerSpectra {
   std::vector<KroneckerSpectrum> spectra_;
 };
 
-/// H̃ of an AttentionMapProblem: blocks A′ ⊗ C′ + pI, the same at every point. Named "kronecker". On a support
+/// H̃ of an AttentionMapProblem: blocks (1 + κ) A′ ⊗ C′ + pI, κ the weight of its prior, whose blocks must be
+/// those of the spectra; the same at every point. Named "kronecker". On a support
 /// solve() is the restriction of the whole blocks' inverse: positive definite, and the inverse of H̃ only
 /// where the support is all. Each solve O(d²r + dr²) a block. factor(shift) succeeds whenever p + shift > 0.
 class MapKroneckerHessian : public DampedHessian {
@@ -85,6 +80,7 @@ class MapKroneckerHessian : public DampedHessian {
   const AttentionMapProblem& problem_;
   std::shared_ptr<const KroneckerSpectra> spectra_;
   double pull_ = 0;
+  double blocks_weight_ = 1;  // 1 + κ
   double mean_abs_diagonal_ = 0;
   Index factorisations_ = 0;
   std::optional<double> shift_;  // with the pull; of the last factor

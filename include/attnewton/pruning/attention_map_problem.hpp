@@ -10,14 +10,25 @@
 
 namespace attnewton {
 
+/// H_block ≈ input ⊗ output, both ⪰ 0; vec is row-major.
+struct KroneckerBlock {
+  Matrix input;   ///< d × d
+  Matrix output;  ///< r × r (fused: d × d)
+};
+
 /// Vectors have the support's length, or are empty; all are the same on every rank.
 struct AttentionMapOptions {
   HessianForm form = HessianForm::exact;  ///< of hessian_vector()
   /// The weights that may differ from 0: rising positions among AttentionMap::parameters(). Empty: all.
   std::vector<Index> support = {};
-  Vector unit = {};    ///< u: w = u ∘ θ; empty: ones
-  Vector pull = {};    ///< p ≥ 0; empty: none
-  Vector centre = {};  ///< t, which p pulls θ to; empty: zeros
+  Vector unit = {};         ///< u: w = u ∘ θ; empty: ones
+  Vector pull = {};         ///< p ≥ 0; empty: none
+  Vector centre = {};       ///< t, which p pulls θ to; empty: zeros
+  double prior_weight = 0;  ///< κ ≥ 0
+  /// A_b ⊗ C_b of the map's blocks, with κ > 0: kronecker_blocks(). The prior then pulls all weights, those
+  /// off the support too, towards the reference W as the map does on average: what directions that these
+  /// inputs hardly show are worth to others.
+  std::shared_ptr<const std::vector<KroneckerBlock>> prior = {};
 };
 
 class AttentionMapPoint : public Point {
@@ -27,10 +38,11 @@ class AttentionMapPoint : public Point {
   MapForward at;
 };
 
-/// L(θ) = ½ Σ_h ‖Att_h(w) − E_h‖² + ½ Σ_i p_i (θ_i − t_i)², w = u ∘ θ on the support and 0 elsewhere. The
-/// paper's mask loss is u = W, p = λ, t = 0; a refit u = 1, p = μ, t = W; a step of ADMM u = 1/D, p = ρ, t =
-/// Z − V. Making one is cheap beside an evaluation. relative_residual is ‖Att − E‖/‖E‖ over all heads. Where
-/// a logit is not finite the objective is not, and obstacle() names row and head.
+/// L(θ) = ½ Σ_h ‖Att_h(w) − E_h‖² + ½ Σ_i p_i (θ_i − t_i)² + ½κ Σ_b tr((w − W)_bᵀ A_b (w − W)_b C_b), w = u ∘
+/// θ on the support and 0 elsewhere. The paper's mask loss is u = W, p = λ, t = 0; a refit u = 1, p = μ, t =
+/// W; a step of ADMM u = 1/D, p = ρ, t = Z − V. Making one is cheap beside an evaluation. relative_residual
+/// is ‖Att − E‖/‖E‖ over all heads. Where a logit is not finite the objective is not, and obstacle() names
+/// row and head.
 class AttentionMapProblem : public Problem {
  public:
   /// Throws UsageError if lengths do not fit, the support does not rise within parameters(), a pull is
@@ -61,6 +73,7 @@ class AttentionMapProblem : public Problem {
   std::unique_ptr<Point> evaluate(const Vector& theta, MapPass pass) const;
   Objective objective_of(const Vector& theta, const MapForward& at) const;
   Vector in_units(const Vector& values) const;
+  Vector prior_times(const Vector& weights) const;
   Vector pulls(const Vector& theta) const;
   Vector summed(const Vector& local) const;
 

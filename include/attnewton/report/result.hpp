@@ -14,8 +14,8 @@
 namespace attnewton {
 
 /// An option's value, in the type that it has.
-using OptionValue =
-    std::variant<bool, Index, double, std::string, std::vector<std::string>, std::vector<Index>>;
+using OptionValue = std::variant<bool, Index, double, std::string, std::vector<std::string>,
+                                 std::vector<Index>, std::vector<double>>;
 
 struct UsedOption {
   std::string name;

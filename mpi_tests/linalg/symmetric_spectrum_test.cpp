@@ -1,6 +1,7 @@
 // Extreme eigenvalues, all computed and by Lanczos, of matrices whose spectrum is known.
 #include "attnewton/linalg/symmetric_spectrum.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -111,6 +112,19 @@ TEST(SymmetricSpectrum, OperatorsThatOverflowAreRefused) {
   const auto overflow = [](const Vector& v) { return Vector(v * INFINITY); };
   EXPECT_THROW(extreme_eigenvalues_by_lanczos(Communicator::world(), overflow, vector_of(4), {}),
                NumericalError);
+}
+
+TEST(SymmetricSpectrum, AllEigenvaluesOfALocalMatrixAreTheKnownOnes) {
+  for (const Index n : {1, 2, 61}) {
+    Vector expected = spread_eigenvalues(n);
+    const Vector u = vector_of(n).normalized();
+    const Matrix q = Matrix::Identity(n, n) - 2 * u * u.transpose();
+    Matrix symmetric = q * expected.asDiagonal() * q.transpose();
+    symmetric.triangularView<Eigen::StrictlyUpper>().setConstant(77);
+    std::sort(expected.begin(), expected.end());
+    EXPECT_LE((all_eigenvalues(symmetric) - expected).norm(), 1e-12);
+  }
+  EXPECT_THROW(all_eigenvalues(Matrix::Constant(2, 2, std::nan(""))), NumericalError);
 }
 
 }  // namespace

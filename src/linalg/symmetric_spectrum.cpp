@@ -87,8 +87,8 @@ Vector eigenvalues_of_distributed(const DistributedMatrix& h) {
 
 }  // namespace
 
-Vector symmetric_eigenvalues(Matrix symmetric) {
-  require(symmetric.rows() == symmetric.cols() && symmetric.rows() > 0, "symmetric_eigenvalues: square");
+Vector all_eigenvalues(Matrix symmetric) {
+  require(symmetric.rows() == symmetric.cols() && symmetric.rows() > 0, "all_eigenvalues: square");
   if (!symmetric.allFinite())
     throw NumericalError("an entry of the matrix is not finite: it has no eigenvalues");
   Vector eigenvalues(symmetric.rows());

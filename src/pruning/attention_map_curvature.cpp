@@ -35,7 +35,7 @@ double norm_to_the_fourth(const ConstMatrixRef& x) {
   } else {
     gemm(Transpose::yes, Transpose::no, 1, x, x, 0, gram);
   }
-  const double largest = symmetric_eigenvalues(gram).maxCoeff();
+  const double largest = all_eigenvalues(gram).maxCoeff();
   return largest * largest;
 }
 

@@ -25,6 +25,6 @@ ExtremeEigenvalues extreme_eigenvalues(const DistributedMatrix& h, const Vector&
 /// All eigenvalues, rising, of a symmetric matrix that this rank holds, all of it finite (the lower triangle
 /// is used), by LAPACK's dsyev: 4n³/3 flops. Local, callable inside a TBB task. Throws NumericalError if they
 /// do not converge or an entry is not finite.
-Vector symmetric_eigenvalues(Matrix symmetric);
+Vector all_eigenvalues(Matrix symmetric);
 
 }  // namespace attnewton

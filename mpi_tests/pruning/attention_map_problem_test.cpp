@@ -72,6 +72,29 @@ TEST(AttentionMapProblem, AgreesWithItsDefinition) {
   }
 }
 
+// Any positive semidefinite blocks will do.
+std::shared_ptr<const std::vector<KroneckerBlock>> some_blocks(const std::vector<ParameterBlock>& places) {
+  auto blocks = std::make_shared<std::vector<KroneckerBlock>>();
+  for (const ParameterBlock& place : places) {
+    const Matrix a = normal_numbers(place.rows * place.rows, 1, 17).reshaped(place.rows, place.rows);
+    const Matrix c =
+        normal_numbers(place.columns * place.columns, 1, 18).reshaped(place.columns, place.columns);
+    blocks->push_back({a * a.transpose(), c * c.transpose()});
+  }
+  return blocks;
+}
+
+TEST(AttentionMapProblem, PriorPullsAllWeightsTowardsTheReference) {
+  for (const WholeMap& whole : test_maps()) {
+    SCOPED_TRACE(whole.name);
+    AttentionMapOptions options = uneven_options(whole.heads.to_vector().size());
+    if (options.support.empty()) continue;
+    options.prior_weight = 0.4;
+    options.prior = some_blocks(whole.heads.blocks());
+    expect_derivatives_of_definition(whole, options, keeps_all);
+  }
+}
+
 TEST(AttentionMapProblem, ObjectiveHasItsParts) {
   const WholeMap whole = test_maps()[4];
   const auto map = attention_map(Communicator::world(), whole);

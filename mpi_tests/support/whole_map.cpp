@@ -18,8 +18,31 @@ Numbers plain_weights(const WholeMap& whole, const AttentionMapOptions& options,
   return w;
 }
 
-HyperDual plain_penalty(const AttentionMapOptions& options, const Numbers& theta) {
+// ½κ Σ_b δ_bᵀ (A_b ⊗ C_b) δ_b, δ = w − W, entry by entry.
+HyperDual plain_prior(const WholeMap& whole, const AttentionMapOptions& options, const Numbers& theta) {
   HyperDual sum(0);
+  if (options.prior_weight == 0) return sum;
+  Numbers moved = plain_weights(whole, options, theta);
+  const Vector dense = whole.heads.to_vector();
+  for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= HyperDual(dense[static_cast<Index>(i)]);
+  std::size_t first = 0;
+  for (const KroneckerBlock& block : *options.prior) {
+    const Index rows = block.input.rows();
+    const Index columns = block.output.rows();
+    for (Index i = 0; i < rows * columns; ++i) {
+      for (Index j = 0; j < rows * columns; ++j) {
+        const double entry = block.input(i / columns, j / columns) * block.output(i % columns, j % columns);
+        sum += HyperDual(0.5 * options.prior_weight * entry) * moved[first + static_cast<std::size_t>(i)] *
+               moved[first + static_cast<std::size_t>(j)];
+      }
+    }
+    first += static_cast<std::size_t>(rows * columns);
+  }
+  return sum;
+}
+
+HyperDual plain_penalty(const WholeMap& whole, const AttentionMapOptions& options, const Numbers& theta) {
+  HyperDual sum = plain_prior(whole, options, theta);
   for (Index i = 0; i < options.pull.size(); ++i) {
     HyperDual difference = theta[static_cast<std::size_t>(i)];
     if (options.centre.size() > 0) difference -= HyperDual(options.centre[i]);
@@ -78,6 +101,13 @@ std::vector<WholeMap> test_maps() {
   return maps;
 }
 
+WholeMap correlated(WholeMap whole, std::uint64_t seed) {
+  const Index d = whole.x.cols();
+  const Matrix mixing = RandomStream(seed, RandomPurpose::planted_k).normal_rows({0, d}, d);
+  whole.x = Matrix(whole.x * mixing / std::sqrt(static_cast<double>(d)));
+  return whole;
+}
+
 std::shared_ptr<const MapInputs> map_inputs(const Communicator& comm, const WholeMap& whole) {
   const auto sequences = sequences_from_offsets(whole.offsets, whole.offsets);
   AttentionShare share =
@@ -99,7 +129,7 @@ Vector normal_numbers(Index count, double size, std::uint64_t seed) {
 SecondOrder map_oracle(const WholeMap& whole, const AttentionMapOptions& options, const Vector& theta) {
   return differentiate(
       [&](const Numbers& at) {
-        HyperDual loss = plain_penalty(options, at);
+        HyperDual loss = plain_penalty(whole, options, at);
         for (const HyperDual& c : plain_map_residual(whole, plain_weights(whole, options, at)))
           loss += HyperDual(0.5) * c * c;
         return loss;
@@ -120,7 +150,8 @@ Matrix map_gauss_newton_oracle(const WholeMap& whole, const AttentionMapOptions&
     for (std::size_t r = 0; r < residual.size(); ++r) jacobian(static_cast<Index>(r), i) = residual[r].a;
   }
   const Matrix penalty =
-      differentiate([&](const Numbers& point) { return plain_penalty(options, point); }, theta).hessian;
+      differentiate([&](const Numbers& point) { return plain_penalty(whole, options, point); }, theta)
+          .hessian;
   return jacobian.transpose() * jacobian + penalty;
 }
 

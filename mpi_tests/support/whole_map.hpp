@@ -43,6 +43,10 @@ std::vector<WholeMap> test_maps();
 inline constexpr MapStorage keeps_all{};
 inline constexpr MapStorage keeps_none{.per_input = 0, .always = 0};
 
+/// The map with inputs that are correlated, as those of real layers are: X times a normal d × d matrix / √d.
+/// With isotropic ones no weight can stand in for another.
+WholeMap correlated(WholeMap whole, std::uint64_t seed);
+
 /// Rows shared out evenly, wherever in a sequence that cuts.
 std::shared_ptr<const MapInputs> map_inputs(const Communicator& comm, const WholeMap& whole);
 std::shared_ptr<const AttentionMap> attention_map(const Communicator& comm, const WholeMap& whole,

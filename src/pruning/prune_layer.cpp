@@ -85,7 +85,7 @@ SparseWeights prune_by_refit(const std::shared_ptr<const AttentionMap>& map, con
   SparseWeights sparse =
       search_support(map, metric, options.pattern, options.ratio, options.search, observers.search);
   const Refit refit = refit_weights(map, metric, sparse, options.refit, observers.iterations);
-  iterations += options.search.iterations + refit.summary.iterations;
+  iterations += sparse.iterations + refit.summary.iterations;
   sparse.weights = refit.weights;
   return sparse;
 }

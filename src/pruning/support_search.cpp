@@ -7,6 +7,10 @@
 namespace attnewton {
 namespace {
 
+// A support has settled when so many iterations have not changed it and θ is this near to z.
+constexpr Index quiet_iterations = 5;
+constexpr double settled_gap = 0.05;
+
 // θ, z and v of the method; all are the same on every rank.
 class Search {
  public:
@@ -32,10 +36,13 @@ class Search {
     dual_ += theta_ - sparse_;
     record.gap = (theta_ - sparse_).norm() / sparse_.norm();
     record.changes = differences(before, mask_);
+    quiet_ = record.changes == 0 && record.gap <= settled_gap ? quiet_ + 1 : 0;
     penalty_ *= options_.penalty_growth;
   }
 
-  SparseWeights result() const { return {mask_, metric_.unit.cwiseProduct(sparse_)}; }
+  bool has_settled() const { return quiet_ >= quiet_iterations; }
+
+  SparseWeights result() const { return {mask_, metric_.unit.cwiseProduct(sparse_), 0}; }
 
  private:
   // z ← θ + v where it is largest.
@@ -90,6 +97,7 @@ class Search {
   Vector dual_;
   Vector sparse_;
   GroupMask mask_;
+  Index quiet_ = 0;  // last iterations in a row that changed nothing
 };
 
 }  // namespace
@@ -99,11 +107,14 @@ SparseWeights search_support(const std::shared_ptr<const AttentionMap>& map, con
                              const SupportSearchObserver& observer) {
   Search search(map, metric, pattern, ratio, options);
   SupportSearchRecord record;
-  for (record.iteration = 1; record.iteration <= options.iterations; ++record.iteration) {
+  while (record.iteration < options.iterations && !search.has_settled()) {
+    ++record.iteration;
     search.iterate(record);
     if (observer) observer(record);
   }
-  return search.result();
+  SparseWeights found = search.result();
+  found.iterations = record.iteration;
+  return found;
 }
 
 }  // namespace attnewton

@@ -11,7 +11,7 @@ namespace attnewton {
 struct SupportSearchOptions {
   double ridge = 3e-3;    ///< μ of ½μ‖θ − θ_W‖², in the metric's units
   double prior = 0.3;     ///< κ of ½κ‖θ − θ_W‖² in the metric itself (AttentionMapOptions::prior)
-  Index iterations = 30;  ///< of the method
+  Index iterations = 60;  ///< of the method at most: it ends when the support has settled
   double first_penalty = 0.03;   ///< ρ, against a Hessian of diagonal 1
   double penalty_growth = 1.12;  ///< of ρ an iteration: supports settle as it grows
   double forcing = 0.1;          ///< residual to which a step's equations are solved
@@ -32,7 +32,8 @@ using SupportSearchObserver = std::function<void(const SupportSearchRecord&)>;
 /// A support and sparse weights on it, from which a refit starts.
 struct SparseWeights {
   GroupMask mask;
-  Vector weights;  ///< as HeadGroup::to_vector() has them, 0 off the mask
+  Vector weights;        ///< as HeadGroup::to_vector() has them, 0 off the mask
+  Index iterations = 0;  ///< of the search
 };
 
 /// Minimises L(θ) + ½μ‖θ − θ_W‖² over weights θ = w/u of the pattern and ratio in each block, from the dense

@@ -28,7 +28,7 @@ class SafetensorsWriter : public testing::Test {
   const TemporaryFolder folder_{Communicator::self()};
 };
 
-// What safetensors.numpy.save_file of the format's own library (0.4) writes for these tensors.
+// What safetensors.numpy.save_file of the format's own library (0.8.0) writes for these tensors.
 TEST_F(SafetensorsWriter, WritesWhatTheFormatsLibraryWrites) {
   Matrix b(1, 2);
   b << 1, -2;

@@ -46,6 +46,7 @@ Index distance(const std::string& word, const std::string& name) {
 
 std::string listed(const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
+  quoted.reserve(names.size());
   for (const auto& name : names) quoted.push_back(quoted_for_message(name));
   return fmt::format("{}", fmt::join(quoted, ", "));
 }

@@ -160,7 +160,8 @@ struct TypeEntry {
   const char* name;
   Index bytes;
 };
-constexpr std::array<TypeEntry, 4> types = {{{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}}};
+// In the order of TensorType.
+constexpr std::array<TypeEntry, 4> types = {{{"F64", 8}, {"F32", 4}, {"BF16", 2}, {"F16", 2}}};
 
 std::string json_string(const std::string& path, const std::string& text) {
   try {

@@ -105,6 +105,7 @@ void require_shape(const SafetensorsFile& source, const TensorEntry& tensor, con
 // Entries with bytes counted from the header's end, in the order in which they are to lie.
 std::vector<std::pair<TensorEntry, const Matrix*>> laid_out(const std::vector<NamedTensor>& tensors) {
   std::vector<const NamedTensor*> order;
+  order.reserve(tensors.size());
   for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
     return std::tie(a->type, a->name) < std::tie(b->type, b->name);

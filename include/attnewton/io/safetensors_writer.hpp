@@ -19,7 +19,7 @@ namespace attnewton {
 void write_with_replaced_tensors(const SafetensorsFile& source, const std::string& path,
                                  const std::map<std::string, Matrix>& replaced);
 
-enum class TensorType { float64, float32, float16, bfloat16 };
+enum class TensorType { float64, float32, bfloat16, float16 };
 
 struct NamedTensor {
   std::string name;  ///< UTF-8

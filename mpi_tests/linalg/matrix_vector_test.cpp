@@ -9,14 +9,12 @@ namespace attnewton {
 namespace {
 
 // Entries without a pattern that products could share.
-double entry(Index i, Index j) {
-  return static_cast<double>((i * 7919 + j * 104729 + 13) % 1009) / 1009 - 0.4;
-}
-
 Matrix numbers(Index rows, Index columns) {
   Matrix a(rows, columns);
   for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < columns; ++j) a(i, j) = entry(i, j);
+    for (Index j = 0; j < columns; ++j) {
+      a(i, j) = static_cast<double>((i * 7919 + j * 104729 + 13) % 1009) / 1009 - 0.4;
+    }
   }
   return a;
 }

@@ -38,5 +38,6 @@ awk -v root="$root" -v below="$root/${1+${1%/}/}" -v folder="$batches" -v most=1
 sources=$(find "$batches" -name '*.cpp' -exec cat {} + | wc -l)
 [ "$sources" -gt 0 ] || fail "build/compile_commands.json names no source below ${1-src or mpi_tests}"
 say "Linting $sources sources"
+# shellcheck disable=SC2016
 find "$batches" -name '*.cpp' -print0 | sort -z |
   xargs -0 -n 1 -P "$(build_jobs)" bash -euo pipefail -c 'lint_batch "$1"' lint

@@ -56,11 +56,7 @@ count "clang-format" "$status" "$since"
 
 if [ "$quick" = no ]; then
   since=$SECONDS status=0
-  # The translation units of this project's own sources; generated ones lie in build/.
-  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/compile_commands.json |
-    awk -v root="$root/" 'index($0, root "src/") == 1 || index($0, root "mpi_tests/") == 1' | sort -u |
-    xargs -d '\n' -n 1 -P "$jobs" clang-tidy-14 -p build --quiet 2>&1 |
-    { grep -v -E '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -header-filter' || true; } || status=$?
+  "$root/scripts/lint.sh" || status=$?
   count "clang-tidy" "$status" "$since"
 fi
 

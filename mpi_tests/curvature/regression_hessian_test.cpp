@@ -15,8 +15,6 @@ namespace {
 
 using namespace testing_support;
 
-constexpr Storage storages[] = {Storage::dense, Storage::sparse};
-
 // In blocks of 2 so that tiny Hessians are spread over all ranks.
 Matrix assembled(const RegressionProblem& problem, const Point& point, HessianForm form) {
   DistributedMatrix h(std::make_shared<ProcessGrid>(problem.comm()), problem.unknowns(), problem.unknowns(),

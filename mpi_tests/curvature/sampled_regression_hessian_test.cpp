@@ -13,6 +13,7 @@
 
 #include "support/gather.hpp"
 #include "support/uneven_regression.hpp"
+#include "support/whole_regression.hpp"
 
 namespace attnewton {
 namespace {
@@ -20,7 +21,6 @@ namespace {
 using namespace testing_support;
 
 constexpr RowSampling rules[] = {RowSampling::uniform, RowSampling::norm, RowSampling::leverage};
-constexpr Storage storages[] = {Storage::dense, Storage::sparse};
 
 Matrix assembled(const RegressionProblem& problem, const HessianModel& model, const Vector& x,
                  Index iteration) {

@@ -10,14 +10,13 @@
 #include "attnewton/random/stream.hpp"
 
 #include "support/gather.hpp"
+#include "support/whole_regression.hpp"
 #include "support/whole_two_layer.hpp"
 
 namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-constexpr Storage storages[] = {Storage::dense, Storage::sparse};
 
 DistributedMatrix assembled(const TwoLayerProblem& problem, HessianForm form, const Vector& x,
                             Index block = default_block) {

@@ -13,9 +13,9 @@ namespace {
 
 const std::string csv_text = "x,y\n1,2\n3,4\n5,6\n";
 const std::string libsvm_text = "7 1:1 2:2\n8 1:3 2:4\n9 1:5 2:6\n";
-const std::string coordinate_text =
+const std::string market_coordinate_text =
     "%%MatrixMarket matrix coordinate real general\n3 2 6\n1 1 1\n1 2 2\n2 1 3\n2 2 4\n3 1 5\n3 2 6\n";
-const std::string array_text = "%%MatrixMarket matrix array real general\n3 2\n1\n3\n5\n2\n4\n6\n";
+const std::string market_array_text = "%%MatrixMarket matrix array real general\n3 2\n1\n3\n5\n2\n4\n6\n";
 
 class MatrixFile : public SharedText {
  protected:
@@ -63,9 +63,9 @@ TEST_F(MatrixFile, EndingsNameFormats) {
 }
 
 TEST_F(MatrixFile, EveryFormatGivesTheSameRows) {
-  for (const std::string& path :
-       {put_as("a.csv", csv_text), put_as("a.tsv", "1\t2\n3\t4\n5\t6\n"), put_as("a.libsvm", libsvm_text),
-        put_as("a.mtx", coordinate_text), put_as("b.mm", array_text), put_npy("a.npy", expected())}) {
+  for (const std::string& path : {put_as("a.csv", csv_text), put_as("a.tsv", "1\t2\n3\t4\n5\t6\n"),
+                                  put_as("a.libsvm", libsvm_text), put_as("a.mtx", market_coordinate_text),
+                                  put_as("b.mm", market_array_text), put_npy("a.npy", expected())}) {
     const MatrixFileShare share = read_matrix_file_share(comm(), path);
     EXPECT_EQ(share.total_rows, 3) << path;
     EXPECT_EQ(share.columns(), 2) << path;
@@ -125,7 +125,7 @@ TEST_F(MatrixFile, WhatIsNoColumnOfTheseRowsIsRefused) {
   EXPECT_NE(refused(put_as("wide.csv", csv_text)).find("b has 2 columns"), std::string::npos);
   const std::string message = refused(put_as("long.csv", "1\n2\n"));
   EXPECT_NE(message.find("b has 2 rows, but A (a.npy) has 3"), std::string::npos) << message;
-  EXPECT_NE(refused(put_as("b.mtx", coordinate_text)).find("sparse"), std::string::npos);
+  EXPECT_NE(refused(put_as("b.mtx", market_coordinate_text)).find("sparse"), std::string::npos);
   EXPECT_NE(refused(put_as("b.json", "[1]")).find(".npy, .csv"), std::string::npos);
 }
 

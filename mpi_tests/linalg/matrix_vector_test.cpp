@@ -9,14 +9,12 @@ namespace attnewton {
 namespace {
 
 // Entries without a pattern that products could share.
-double entry(Index i, Index j) {
-  return static_cast<double>((i * 7919 + j * 104729 + 13) % 1009) / 1009 - 0.4;
-}
-
 Matrix numbers(Index rows, Index columns) {
   Matrix a(rows, columns);
   for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < columns; ++j) a(i, j) = entry(i, j);
+    for (Index j = 0; j < columns; ++j) {
+      a(i, j) = static_cast<double>((i * 7919 + j * 104729 + 13) % 1009) / 1009 - 0.4;
+    }
   }
   return a;
 }
@@ -37,7 +35,7 @@ SparseRows positive(const Matrix& a) {
 }
 
 // Σ_j a_ij x_j in long double, entry after entry.
-Vector plain_product(const Matrix& a, const Vector& x) {
+Vector plain_matrix_vector(const Matrix& a, const Vector& x) {
   Vector z(a.rows());
   for (Index i = 0; i < a.rows(); ++i) {
     long double sum = 0;
@@ -61,11 +59,12 @@ TEST(MatrixVector, GivesThePlainProducts) {
     const Vector x = numbers(columns, 2).col(1);
     const Vector u = numbers(rows, 3).col(2);
     const double tolerance = 1e-14 * (1 + a.norm() * (x.norm() + u.norm()));
-    EXPECT_LE((multiply(a, x) - plain_product(a, x)).norm(), tolerance);
-    EXPECT_LE((multiply_transposed(a, u) - plain_product(a.transpose(), u)).norm(), tolerance);
+    EXPECT_LE((multiply(a, x) - plain_matrix_vector(a, x)).norm(), tolerance);
+    EXPECT_LE((multiply_transposed(a, u) - plain_matrix_vector(a.transpose(), u)).norm(), tolerance);
     const Matrix kept = a.cwiseMax(0);
-    EXPECT_LE((multiply(positive(a), x) - plain_product(kept, x)).norm(), tolerance);
-    EXPECT_LE((multiply_transposed(positive(a), u) - plain_product(kept.transpose(), u)).norm(), tolerance);
+    EXPECT_LE((multiply(positive(a), x) - plain_matrix_vector(kept, x)).norm(), tolerance);
+    EXPECT_LE((multiply_transposed(positive(a), u) - plain_matrix_vector(kept.transpose(), u)).norm(),
+              tolerance);
   }
 }
 

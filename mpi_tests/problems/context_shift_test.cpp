@@ -16,12 +16,6 @@ namespace {
 
 using namespace testing_support;
 
-constexpr Storage storages[] = {Storage::dense, Storage::sparse};
-
-const RegressionPoint& of_regression(const std::unique_ptr<Point>& point) {
-  return static_cast<const RegressionPoint&>(*point);
-}
-
 // A with every entry that is not 0 somewhat larger.
 Matrix moved_rows(const Matrix& a) {
   Matrix moved = a;

@@ -10,7 +10,7 @@
 namespace attnewton {
 namespace {
 
-const std::vector<LinkFunction> links = {
+const std::vector<LinkFunction> every_link = {
     {Link::exp},       {Link::cosh},        {Link::sinh},     {Link::soft_residual}, {Link::identity},
     {Link::power, 2},  {Link::power, 3},    {Link::power, 5}, {Link::power, 0.5},    {Link::power, 2.5},
     {Link::power, -1}, {Link::power, -1.5}, {Link::power, 0}};
@@ -40,7 +40,7 @@ LinkRange sampled(const LinkFunction& link, double low, double high) {
 
 TEST(LinkRange, EnclosesTheLinkAndIsAttained) {
   const RandomStream stream(77, RandomPurpose::inputs);
-  for (const LinkFunction& link : links) {
+  for (const LinkFunction& link : every_link) {
     for (Index trial = 0; trial < 40; ++trial) {
       double low = 3 * stream.normal(trial, 0);
       if (needs_positive(link)) low = 0.2 + std::abs(low);

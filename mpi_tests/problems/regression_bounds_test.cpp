@@ -36,10 +36,6 @@ Matrix dense_score_curvature(const WholeRegression& whole, const Vector& x) {
   return regression_oracle(by_scores, whole.a * x).hessian;
 }
 
-const RegressionPoint& of_regression(const std::unique_ptr<Point>& point) {
-  return static_cast<const RegressionPoint&>(*point);
-}
-
 RegressionNorms norms_of(const RegressionProblem& problem, const WholeRegression& whole) {
   const Vector singular = singular_values_of(whole.a);
   return regression_norms(problem, singular[singular.size() - 1], singular[0]);

@@ -15,8 +15,6 @@ namespace {
 
 using namespace testing_support;
 
-constexpr Storage storages[] = {Storage::dense, Storage::sparse};
-
 bool has_slopes(const Point& point) {
   return static_cast<const RegressionPoint&>(point).slopes.has_value();
 }

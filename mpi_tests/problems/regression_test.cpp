@@ -16,8 +16,6 @@ namespace {
 
 using namespace testing_support;
 
-constexpr Storage storages[] = {Storage::dense, Storage::sparse};
-
 // φ′∘ψ = φ up to one factor; for cosh, which has no such ψ around 0, far from it.
 TEST(Link, ScalingDirectionScalesTheLink) {
   const Vector z = Vector::LinSpaced(40, 0.05, 6);

@@ -9,14 +9,13 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/problems/derivative_check.hpp"
 
+#include "support/whole_regression.hpp"
 #include "support/whole_two_layer.hpp"
 
 namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-constexpr Storage storages[] = {Storage::dense, Storage::sparse};
 
 TEST(TwoLayer, DerivativesAgreeWithDifferences) {
   for (const WholeTwoLayer& whole : test_two_layers()) {

@@ -42,7 +42,7 @@ KernelRow exp_row() {
   return row;
 }
 
-BenchReport example() {
+BenchReport example_bench() {
   BenchReport report;
   report.machine.add_dgemm(dgemm_rate({0.1, 0.05, 0.2}));  // 10, 20 and 5 GFLOP/s
   report.machine.add_dgemm(dgemm_rate({0.025}));
@@ -58,7 +58,7 @@ BenchReport example() {
 }
 
 TEST(BenchReport, DgemmIsTheMedianOfAllSamples) {
-  const MachineFigures machine = example().machine;
+  const MachineFigures machine = example_bench().machine;
   EXPECT_DOUBLE_EQ(machine.dgemm_gflops_first, 10);
   EXPECT_DOUBLE_EQ(machine.dgemm_gflops_last, 40);
   EXPECT_DOUBLE_EQ(machine.dgemm_gflops(), 15);
@@ -77,7 +77,7 @@ TEST(BenchReport, LinesStandUnderTheirHeading) {
 }
 
 TEST(BenchReport, JsonHasTheMachinesFigures) {
-  const Json json = Json::parse(bench_json(example()));
+  const Json json = Json::parse(bench_json(example_bench()));
   EXPECT_DOUBLE_EQ(json["dgemm_gflops"], 15);
   EXPECT_DOUBLE_EQ(json["dgemm_gflops_first"], 10);
   EXPECT_DOUBLE_EQ(json["dgemm_gflops_last"], 40);
@@ -92,7 +92,7 @@ TEST(BenchReport, JsonHasTheMachinesFigures) {
 }
 
 TEST(BenchReport, ARowHasTimesWorkAndShares) {
-  const Json row = Json::parse(bench_json(example()))["kernels"][0];
+  const Json row = Json::parse(bench_json(example_bench()))["kernels"][0];
   EXPECT_EQ(row["kernel"], "gradient");
   EXPECT_EQ(row["precision"], "double");
   EXPECT_EQ(row["n"], 100);
@@ -119,7 +119,7 @@ TEST(BenchReport, ARowHasTimesWorkAndShares) {
 }
 
 TEST(BenchReport, WhatDoesNotConcernAKernelIsLeftOut) {
-  const Json row = Json::parse(bench_json(example()))["kernels"][1];
+  const Json row = Json::parse(bench_json(example_bench()))["kernels"][1];
   EXPECT_EQ(row["exp_per_second"], 2000);
   for (const char* key : {"gflops", "share_of_dgemm", "score_operations", "mask", "sequence", "output_width",
                           "variables", "peak_memory_bytes"})
@@ -127,7 +127,7 @@ TEST(BenchReport, WhatDoesNotConcernAKernelIsLeftOut) {
 }
 
 TEST(BenchReport, NumbersThatAreNotFiniteAreStrings) {
-  BenchReport report = example();
+  BenchReport report = example_bench();
   report.machine.bandwidth = std::numeric_limits<double>::infinity();
   EXPECT_EQ(Json::parse(bench_json(report))["bandwidth"], "inf");
 }
@@ -143,7 +143,7 @@ TEST(BenchReport, TheTableShowsSpeedsAndShares) {
 }
 
 TEST(BenchReport, DgemmsCourseIsTold) {
-  const std::string text = dgemm_text(example().machine);
+  const std::string text = dgemm_text(example_bench().machine);
   for (const char* part : {"10.0 GFLOP/s at the start", "40.0 at the end", "15.0 the median of 4 samples"})
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }

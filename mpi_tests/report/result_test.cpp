@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-SolveResult example() {
+SolveResult example_result() {
   SolveSummary summary;
   summary.status = SolveStatus::max_iterations;
   summary.reason = "the limit was reached";
@@ -42,7 +42,7 @@ SolveResult example() {
 }
 
 TEST(Result, HasWhatTheSummaryTells) {
-  const Json json = Json::parse(result_json(example()));
+  const Json json = Json::parse(result_json(example_result()));
   EXPECT_EQ(json["status"], "max_iterations");
   EXPECT_EQ(json["reason"], "the limit was reached");
   EXPECT_EQ(json["problem"], "attention");
@@ -62,7 +62,7 @@ TEST(Result, HasWhatTheSummaryTells) {
 }
 
 TEST(Result, OptionsKeepTheirTypesAndSayWhichWereGiven) {
-  const Json options = Json::parse(result_json(example()))["options"];
+  const Json options = Json::parse(result_json(example_result()))["options"];
   EXPECT_EQ(options["used"].size(), 5U);
   EXPECT_EQ(options["given"].size(), 2U);
   EXPECT_TRUE(options["used"]["causal"].is_boolean());
@@ -72,7 +72,7 @@ TEST(Result, OptionsKeepTheirTypesAndSayWhichWereGiven) {
 }
 
 TEST(Result, TimingIsATreeWithMinMeanAndMax) {
-  const Json timing = Json::parse(result_json(example()))["timing"];
+  const Json timing = Json::parse(result_json(example_result()))["timing"];
   EXPECT_EQ(timing["name"], "total");
   EXPECT_EQ(timing["seconds"]["mean"], 2.0);
   EXPECT_EQ(timing["phases"][0]["name"], "load");
@@ -81,7 +81,7 @@ TEST(Result, TimingIsATreeWithMinMeanAndMax) {
 }
 
 TEST(Result, ReferenceIsThereOnlyWhenCompared) {
-  SolveResult result = example();
+  SolveResult result = example_result();
   EXPECT_FALSE(Json::parse(result_json(result)).contains("reference"));
   result.reference = ReferenceReport{
       {{"x_error", 1}, {"x_error_seen", 2}, {"logit_error", 3}, {"y_error", 4}, {"y_error_seen", 5}}, ""};
@@ -101,7 +101,7 @@ TEST(Result, ProvenanceKnowsBuildLibrariesAndHosts) {
   EXPECT_EQ(provenance.utc_time.size(), std::string("2024-01-01T00:00:00Z").size());
   ASSERT_EQ(provenance.hosts.size(), 1U);  // the tests run on one host
   EXPECT_EQ(provenance.hosts[0], host_name());
-  const Json json = Json::parse(result_json(example()))["provenance"];
+  const Json json = Json::parse(result_json(example_result()))["provenance"];
   for (const char* key : {"version", "git_commit", "compiler", "build_type", "mpi", "blas", "hosts",
                           "utc_time", "command", "seed", "inputs"})
     EXPECT_TRUE(json.contains(key)) << key;

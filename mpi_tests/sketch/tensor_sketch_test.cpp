@@ -14,15 +14,15 @@ using namespace testing_support;
 constexpr Index n1 = 37;
 constexpr Index n2 = 26;
 
-Matrix normals(Index rows, Index columns, std::uint64_t seed) {
+Matrix inputs(Index rows, Index columns, std::uint64_t seed) {
   return RandomStream(seed, RandomPurpose::inputs).normal_rows({0, rows}, columns);
 }
 
 struct Factors {
-  Matrix left = normals(n1, 4, 1);
-  Matrix right = normals(n2, 3, 2);
-  Vector left_scale = normals(n1, 1, 3).col(0).cwiseAbs();
-  Vector right_scale = normals(n2, 1, 4).col(0).cwiseAbs();
+  Matrix left = inputs(n1, 4, 1);
+  Matrix right = inputs(n2, 3, 2);
+  Vector left_scale = inputs(n1, 1, 3).col(0).cwiseAbs();
+  Vector right_scale = inputs(n2, 1, 4).col(0).cwiseAbs();
 
   Matrix product() const {
     return kronecker(left_scale.asDiagonal() * left, right_scale.asDiagonal() * right);
@@ -124,8 +124,8 @@ TEST(TensorSketches, SeedsAndIterationsAndNumbersDrawAnew) {
 
 TEST(TensorSparse, GivesTheSameBitsForAnyNumberOfThreads) {
   const TensorSparse sketch(500, 4, {.seed = 5});
-  const Matrix u = normals(2000, 11, 6);
-  const Matrix v = normals(2000, 9, 7);
+  const Matrix u = inputs(2000, 11, 6);
+  const Matrix v = inputs(2000, 9, 7);
   const Matrix with_two = sketch.convolve(u, v, {3, 90});
   const Matrix spectrum = sketch.left_spectrum(u);
   const ThreadLimit one(1);

@@ -3,6 +3,7 @@
 // product.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,9 @@
 #include "support/shared_rows.hpp"
 
 namespace attnewton::testing_support {
+
+/// Both ways to hold A.
+inline constexpr Storage storages[] = {Storage::dense, Storage::sparse};
 
 /// A regression with all its rows.
 struct WholeRegression {
@@ -36,6 +40,11 @@ Vector positive_point(Index unknowns, std::uint64_t seed);
 RegressionData regression_data(const Communicator& comm, const WholeRegression& whole, Storage storage);
 RegressionOptions regression_options(const Communicator& comm, const WholeRegression& whole);
 RegressionProblem regression_problem(const Communicator& comm, const WholeRegression& whole, Storage storage);
+
+/// The point as what regressions take.
+inline const RegressionPoint& of_regression(const std::unique_ptr<Point>& point) {
+  return static_cast<const RegressionPoint&>(*point);
+}
 
 /// L, its gradient and its Hessian, from the definition of L alone.
 SecondOrder regression_oracle(const WholeRegression& whole, const Vector& x);

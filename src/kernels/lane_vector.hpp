@@ -28,6 +28,7 @@ using Vec = typename VectorOf<Real>::Type;
 template <class Real>
 constexpr Size lanes = ATTNEWTON_VECTOR_BYTES / Size{sizeof(Real)};
 
+// NOLINTNEXTLINE(misc-definitions-in-headers): not inline, see above
 constexpr Size most_vectors = ATTNEWTON_MOST_VECTORS;
 
 template <class Real>

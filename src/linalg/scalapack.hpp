@@ -3,6 +3,7 @@
 
 #include <mpi.h>
 
+// NOLINTBEGIN(readability-identifier-naming): their names
 extern "C" {
 int Csys2blacs_handle(MPI_Comm comm);
 void Cfree_blacs_system_handle(int handle);
@@ -29,3 +30,4 @@ void pdsyev_(const char* jobz, const char* uplo, const int* n, double* a, const 
              const int* desca, double* w, double* z, const int* iz, const int* jz, const int* descz,
              double* work, const int* lwork, int* info);
 }
+// NOLINTEND(readability-identifier-naming)

@@ -14,10 +14,6 @@ namespace {
 
 using namespace testing_support;
 
-std::vector<double> numbers_of(const Vector& v) {
-  return {v.begin(), v.end()};
-}
-
 Matrix kronecker(const Matrix& a, const Matrix& b) {
   Matrix product(a.rows() * b.rows(), a.cols() * b.cols());
   for (Index i = 0; i < a.rows(); ++i) {
@@ -75,7 +71,7 @@ std::vector<KroneckerBlock> plain_blocks(const WholeMap& whole, const Vector& we
   return blocks;
 }
 
-double distance(const Matrix& found, const Matrix& expected) {
+double relative_distance(const Matrix& found, const Matrix& expected) {
   return (found - expected).cwiseAbs().maxCoeff() / (1e-6 + expected.cwiseAbs().maxCoeff());
 }
 
@@ -90,8 +86,8 @@ TEST(KroneckerBlocks, AgreeWithTheirDefinition) {
       const auto expected = plain_blocks(whole, weights);
       ASSERT_EQ(found.size(), expected.size());
       for (std::size_t i = 0; i < found.size(); ++i) {
-        EXPECT_LE(distance(found[i].input, expected[i].input), 1e-12);
-        EXPECT_LE(distance(found[i].output, expected[i].output), 1e-12);
+        EXPECT_LE(relative_distance(found[i].input, expected[i].input), 1e-12);
+        EXPECT_LE(relative_distance(found[i].output, expected[i].output), 1e-12);
       }
     }
   }
@@ -132,7 +128,7 @@ TEST(KroneckerBlocks, AreTheGaussNewtonHessianWhereAllRowsHaveOneJacobian) {
       for (Index k = 0; k < range.size(); ++k)
         found.col(k) = problem.hessian_vector(*point, Vector::Unit(problem.unknowns(), range.begin + k))
                            .segment(range.begin, range.size());
-      EXPECT_LE(distance(found, expected), 1e-12);
+      EXPECT_LE(relative_distance(found, expected), 1e-12);
     }
   }
 }

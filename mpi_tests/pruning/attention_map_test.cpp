@@ -16,10 +16,6 @@ namespace {
 
 using namespace testing_support;
 
-std::vector<double> numbers_of(const Vector& v) {
-  return {v.begin(), v.end()};
-}
-
 // ‖F − E‖² and ‖E‖² of a head.
 struct PlainErrors {
   double error = 0;

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "attnewton/pruning/input_gram.hpp"
 #include "attnewton/random/stream.hpp"
 
 #include "plain_pruning.hpp"
+#include "support/shared_rows.hpp"
 
 namespace attnewton::testing_support {
 
@@ -30,6 +32,13 @@ inline Matrix correlated_inputs(Index n, Index d) {
 
 inline Matrix random_weights(Index d, Index r) {
   return RandomStream(12, RandomPurpose::planted_x).normal_rows({0, d}, r);
+}
+
+/// XᵀX of rows that lie on different ranks.
+inline Matrix gram_over_ranks(const Matrix& x) {
+  const auto comm = Communicator::world();
+  const Range mine = rows_of_rank(x.rows(), comm.size(), comm.rank());
+  return input_gram(comm, x.middleRows(mine.begin, mine.size()));
 }
 
 }  // namespace attnewton::testing_support

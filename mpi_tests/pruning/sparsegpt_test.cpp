@@ -18,15 +18,10 @@ namespace attnewton {
 namespace {
 
 using testing_support::correlated_inputs;
+using testing_support::gram_over_ranks;
 using testing_support::matrix_of;
 using testing_support::random_weights;
 using testing_support::table_of;
-
-Matrix gram_over_ranks(const Matrix& x) {
-  const auto comm = Communicator::world();
-  const Range mine = testing_support::rows_of_rank(x.rows(), comm.size(), comm.rank());
-  return input_gram(comm, x.middleRows(mine.begin, mine.size()));
-}
 
 // Weights and mask as the optimal brain surgeon's steps give them.
 void expect_as_published(const Matrix& w, const Matrix& x, const Pattern& pattern, double ratio,

@@ -15,9 +15,9 @@ namespace {
 using namespace testing_support;
 
 // f(θ) = ½ Σ i² (θ_i − 1)², i = 1 … n: its gradient's Lipschitz constant is n².
-class Bowl : public Problem {
+class Ellipsoid : public Problem {
  public:
-  explicit Bowl(Index unknowns)
+  explicit Ellipsoid(Index unknowns)
       : slopes_(Vector::LinSpaced(unknowns, 1, static_cast<double>(unknowns)).cwiseAbs2()) {}
   const Communicator& comm() const override { return comm_; }
   Index unknowns() const override { return slopes_.size(); }
@@ -71,13 +71,14 @@ GradientDescentOptions options_of(double momentum, std::optional<double> lipschi
 }
 
 TEST(GradientDescent, FindsTheMinimumMonotonely) {
-  const Bowl bowl(8);
+  const Ellipsoid ellipsoid(8);
   const Vector start = Vector::Zero(8);
   for (const double momentum : {0.0, 0.9}) {
     for (const bool knows_constant : {false, true}) {
       SCOPED_TRACE(testing::Message() << momentum << knows_constant);
-      const auto constant = knows_constant ? std::optional<double>(bowl.lipschitz_constant()) : std::nullopt;
-      const Descent descent = descend(bowl, start, options_of(momentum, constant));
+      const auto constant =
+          knows_constant ? std::optional<double>(ellipsoid.lipschitz_constant()) : std::nullopt;
+      const Descent descent = descend(ellipsoid, start, options_of(momentum, constant));
       EXPECT_EQ(descent.summary.status, SolveStatus::converged) << descent.summary.reason;
       EXPECT_LE((descent.summary.point->theta().array() - 1).abs().maxCoeff(), 1e-3);
       expect_monotone(descent);
@@ -88,10 +89,10 @@ TEST(GradientDescent, FindsTheMinimumMonotonely) {
 
 // κ = 64: plain descent takes about κ ln(1/ε), the heavy ball some √κ ln(1/ε), restarts apart.
 TEST(GradientDescent, MomentumSavesSteps) {
-  const Bowl bowl(8);
-  const auto constant = bowl.lipschitz_constant();
-  const Descent plain = descend(bowl, Vector::Zero(8), options_of(0, constant));
-  const Descent fast = descend(bowl, Vector::Zero(8), options_of(0.7, constant));
+  const Ellipsoid ellipsoid(8);
+  const auto constant = ellipsoid.lipschitz_constant();
+  const Descent plain = descend(ellipsoid, Vector::Zero(8), options_of(0, constant));
+  const Descent fast = descend(ellipsoid, Vector::Zero(8), options_of(0.7, constant));
   EXPECT_LT(2 * fast.summary.iterations, plain.summary.iterations);
 }
 
@@ -106,8 +107,8 @@ TEST(GradientDescent, BacktrackingKeepsOutOfWhatIsNotFinite) {
 
 // A constant that is far too small: the first step is refused, and says so.
 TEST(GradientDescent, WrongConstantEndsWithItsReason) {
-  const Bowl bowl(4);
-  const Descent descent = descend(bowl, Vector::Zero(4), options_of(0.9, 1e-3));
+  const Ellipsoid ellipsoid(4);
+  const Descent descent = descend(ellipsoid, Vector::Zero(4), options_of(0.9, 1e-3));
   EXPECT_EQ(descent.summary.status, SolveStatus::numerical_failure);
   EXPECT_NE(descent.summary.reason.find("Lipschitz"), std::string::npos) << descent.summary.reason;
 }

@@ -55,6 +55,10 @@ std::shared_ptr<const AttentionMap> attention_map(const Communicator& comm, cons
 /// Normal numbers times `size`, the same on every rank.
 Vector normal_numbers(Index count, double size, std::uint64_t seed);
 
+inline std::vector<double> numbers_of(const Vector& v) {
+  return {v.begin(), v.end()};
+}
+
 /// Rows of X P + 1 bᵀ or of X K: `weights` from `first` on are the factor, `columns` wide.
 template <class S>
 std::vector<std::vector<S>> plain_rows(const Matrix& x, const std::vector<S>& weights, Index first,

@@ -39,8 +39,8 @@ struct MapStorage {
   }
 };
 
-/// A derivative with respect to query and key rows, of the local query rows' part of L = ½ Σ_h ‖Att_h −
-/// E_h‖².
+/// 1/scale of a derivative with respect to query and key rows, of the local query rows' part of L = ½ Σ_h
+/// ‖Att_h − E_h‖².
 struct MapPulled {
   std::vector<Matrix> queries;  ///< ∂/∂(X P_h + 1 b_hᵀ), n_local × r a head
   Matrix keys;                  ///< ∂/∂(X K), m_local × r; empty when fused
@@ -51,7 +51,8 @@ struct MapForward {
   std::vector<Matrix> queries;  ///< X P_h + 1 b_hᵀ, n_local × r a head
   Matrix keys;                  ///< X K, m_local × r; empty when fused
   std::vector<Vector> log_sum;  ///< log-sum-exp of each row's visible logits, a head
-  std::vector<double> stored;   ///< F, tile after tile of head after head; empty where it is made again
+  Matrix thin_keys;             ///< scale·(X K)ᵀ, where r is so small that tiles read it thus
+  Vector stored;                ///< F, tile after tile of head after head; empty where it is made again
   MapPulled pulled;             ///< of L itself, if the gradient was asked for
   Vector squared_errors;        ///< ‖Att_h − E_h‖² of each head, over all ranks
   std::string obstacle;  ///< the first logit over all ranks that is not finite, in words; empty: all are
@@ -139,6 +140,9 @@ class AttentionMap {
   const Matrix& key_rows(const MapForward& at) const {
     return reference_.is_fused() ? inputs_->inputs : at.keys;
   }
+  const Matrix& score_keys(const MapForward& at) const {
+    return reference_.is_fused() ? thin_inputs_ : at.thin_keys;
+  }
   Matrix keys_of(const Vector& weights) const;
   Matrix queries_of(const Vector& weights, Index head) const;
   ConstMatrixRef query_inputs() const;
@@ -173,6 +177,7 @@ class AttentionMap {
   Index first_row_ = 0;    // the first of them among all ranks' query rows
   Index rows_ = 0;
   bool stores_ = false;
+  Matrix thin_inputs_;  // of fused weights
   MapForward at_reference_;
   Vector squared_norms_;
 };

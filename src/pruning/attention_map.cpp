@@ -79,7 +79,7 @@ void check_sequences(const MapInputs& inputs) {
                            s.first_position + s.queries.size() <= s.keys.size();
     const bool follows =
         s.queries.begin == next && s.keys.begin + s.first_position == first + s.queries.begin;
-    if (!is_inside || !follows || s.queries.size() < 0)
+    if (!is_inside || !follows || s.queries.end < s.queries.begin)
       throw UsageError(
           fmt::format("the query rows [{}, {}) of a sequence are not the inputs' rows from {} on, "
                       "or do not follow those of the sequence before",

@@ -107,7 +107,7 @@ const double* AttentionMap::probabilities(const MapForward& at, Index head, cons
 
 // Adds Pᵀ Q to the strip's sums, and sets the tile's query rows of P R.
 void AttentionMap::pull_back(const MapForward& at, Index head, const MapTile& tile, const double* p,
-                             MapPulled& pulled, MatrixRef d_keys) const {
+                             MapPulled& pulled, const MatrixRef& d_keys) const {
   mix_rows(tile_view(p, tile), key_rows_of(key_rows(at), tile),
            pulled.queries[static_cast<std::size_t>(head)].middleRows(tile.queries.begin, tile.rows()));
   if (!reference_.is_fused())
@@ -122,7 +122,7 @@ MapPulled AttentionMap::empty_pulled() const {
 }
 
 void AttentionMap::evaluate_tile(MapForward& at, Index head, const MapTile& tile, bool with_gradient,
-                                 Matrix& errors, MatrixRef d_keys) const {
+                                 Matrix& errors, const MatrixRef& d_keys) const {
   ScratchFrame frame;
   double* const f = at.stored.size() == 0 ? frame.take<double>(tile.size()) : stored_place(at, head, tile);
   double* const target = stores_ ? nullptr : frame.take<double>(tile.size());
@@ -240,7 +240,7 @@ void AttentionMap::direction_rows(const MapForward& at, const Direction& d, Inde
 }
 
 void AttentionMap::direction_tile(const MapForward& at, const Direction& d, Index head, const MapTile& tile,
-                                  MapPulled& pulled, MatrixRef d_keys) const {
+                                  MapPulled& pulled, const MatrixRef& d_keys) const {
   ScratchFrame frame;
   auto* const dp = frame.take<double>(tile.size());
   const bool has_cross_terms = d.form == HessianForm::exact && !reference_.is_fused();

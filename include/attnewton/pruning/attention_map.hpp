@@ -148,22 +148,22 @@ class AttentionMap {
   ConstMatrixRef query_inputs() const;
   std::string obstacle_in(const MapForward& at) const;
 
-  using TileWork = std::function<void(const MapTile&, MatrixRef)>;
+  using TileWork = std::function<void(const MapTile&, const MatrixRef&)>;
   Matrix sum_over_tiles(Index width, const TileWork& work) const;
   double* stored_place(MapForward& at, Index head, const MapTile& tile) const;
   void softmax_tile(MapForward& at, Index head, const MapTile& tile, double* f) const;
   const double* probabilities(const MapForward& at, Index head, const MapTile& tile, double* scratch) const;
   void pull_back(const MapForward& at, Index head, const MapTile& tile, const double* p, MapPulled& pulled,
-                 MatrixRef d_keys) const;
+                 const MatrixRef& d_keys) const;
   void evaluate_tile(MapForward& at, Index head, const MapTile& tile, bool with_gradient, Matrix& errors,
-                     MatrixRef d_keys) const;
+                     const MatrixRef& d_keys) const;
   MapPulled empty_pulled() const;
   MapPulled pulled_back(const MapForward& at) const;
   Direction direction_of(const MapForward& at, const Vector& direction, HessianForm form) const;
   void direction_rows(const MapForward& at, const Direction& d, Index head, const MapTile& tile, double* ds,
                       double* p) const;
   void direction_tile(const MapForward& at, const Direction& d, Index head, const MapTile& tile,
-                      MapPulled& pulled, MatrixRef d_keys) const;
+                      MapPulled& pulled, const MatrixRef& d_keys) const;
   Moments moments_of_head(const MapForward& at, Index head) const;
   Matrix squared_jacobians(const Moments& head) const;
   Vector to_weights(const MapPulled& pulled) const;

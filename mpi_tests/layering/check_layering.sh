@@ -20,7 +20,7 @@ declare -A may_include=(
   [solver]="core parallel random kernels linalg sketch problems curvature"
   [pruning]="core parallel random kernels linalg sketch problems curvature solver"
   [bench]="core parallel random kernels linalg sketch problems curvature"
-  [report]="core parallel random kernels linalg io sketch problems curvature solver pruning bench"
+  [report]="core parallel random kernels linalg io sketch problems curvature solver bench"
   [app]="core parallel random kernels linalg io sketch problems curvature solver pruning bench report"
 )
 

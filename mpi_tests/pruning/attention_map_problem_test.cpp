@@ -151,6 +151,27 @@ TEST(AttentionMapProblem, DerivativesOfLongSequencesAgreeWithDifferences) {
   }
 }
 
+// Wider than the tile kernels take: products by dgemm.
+TEST(AttentionMapProblem, DerivativesOfWideWeightsAgreeWithDifferences) {
+  for (const Index r : {0, 161}) {
+    for (const MapStorage& storage : {keeps_all, keeps_none}) {
+      SCOPED_TRACE(testing::Message() << r << storage.always);
+      const WholeMap whole = make_whole_map(
+          {.name = "wide", .lengths = {9, 4}, .d = 170, .r = r, .causal = true, .scale = 1e-3}, 25);
+      const auto map = attention_map(Communicator::world(), whole, storage);
+      const Vector theta = normal_numbers(map->parameters(), 0.7, 26);
+      const AttentionMapProblem problem(map, {});
+      const std::vector<double> at(theta.begin(), theta.end());
+      double squared = 0;
+      for (const double c : plain_map_residual(whole, at)) squared += c * c;
+      EXPECT_NEAR(problem.evaluate(theta)->objective().data_loss, 0.5 * squared, 1e-12 * squared);
+      const DerivativeErrors errors = check_derivatives(problem, theta, {}, {.directions = 1, .step = 0.05});
+      EXPECT_LE(errors.gradient, 1e-6);
+      EXPECT_LE(errors.hessian_vector, 1e-6);
+    }
+  }
+}
+
 struct Results {
   double loss;
   Vector gradient;

@@ -12,6 +12,7 @@
 #include "attnewton/parallel/agreement.hpp"
 #include "attnewton/parallel/deterministic.hpp"
 
+#include "map_products.hpp"
 #include "map_rows.hpp"
 #include "map_tiles.hpp"
 
@@ -78,7 +79,7 @@ void check_sequences(const MapInputs& inputs) {
                            s.first_position + s.queries.size() <= s.keys.size();
     const bool follows =
         s.queries.begin == next && s.keys.begin + s.first_position == first + s.queries.begin;
-    if (!is_inside || !follows || s.queries.size() < 0)
+    if (!is_inside || !follows || s.queries.end < s.queries.begin)
       throw UsageError(
           fmt::format("the query rows [{}, {}) of a sequence are not the inputs' rows from {} on, "
                       "or do not follow those of the sequence before",
@@ -105,6 +106,7 @@ AttentionMap::AttentionMap(const Communicator& comm, std::shared_ptr<const MapIn
   if (rows_ == 0) throw DataError("the inputs of the attention map have no rows");
   stores_ =
       storage.holds(tiling_->probabilities * reference_.heads(), inputs_->queries() * reference_.width());
+  if (reference_.is_fused()) thin_inputs_ = thin_keys(inputs_->inputs, inputs_->scale);
   take_reference();
 }
 
@@ -126,7 +128,7 @@ void AttentionMap::check() const {
 void AttentionMap::take_reference() {
   at_reference_ = rows_at(reference_.to_vector());
   const Index heads = reference_.heads();
-  if (stores_) at_reference_.stored.resize(static_cast<std::size_t>(heads * tiling_->probabilities));
+  if (stores_) at_reference_.stored.resize(heads * tiling_->probabilities);
   Matrix squares = Matrix::Zero(heads, inputs_->queries());
   sum_over_tiles(0, [&](const MapTile& tile, const MatrixRef&) {
     ScratchFrame frame;
@@ -175,6 +177,7 @@ MapForward AttentionMap::rows_at(const Vector& weights) const {
     at.log_sum.emplace_back(inputs_->queries());
   }
   at.keys = keys_of(weights);
+  if (!reference_.is_fused()) at.thin_keys = thin_keys(at.keys, inputs_->scale);
   return at;
 }
 

@@ -10,6 +10,7 @@
 #include "attnewton/parallel/deterministic.hpp"
 #include "attnewton/pruning/attention_map.hpp"
 
+#include "map_products.hpp"
 #include "map_rows.hpp"
 #include "map_tiles.hpp"
 
@@ -67,9 +68,9 @@ AttentionMap::Moments AttentionMap::moments_of_head(const MapForward& at, Index 
         const ConstMatrixView square(squares, tile.rows(), tile.columns());
         sum.col(0) += square.colwise().sum().transpose();
         const auto keys = inputs_->inputs.middleRows(tile.keys.begin, tile.columns());
-        multiply(ConstMatrixView(f, tile.rows(), tile.columns()), keys,
+        mix_rows(ConstMatrixView(f, tile.rows(), tile.columns()), keys,
                  moments.mixed.middleRows(tile.queries.begin, tile.rows()));
-        multiply(square, keys, moments.mixed_square.middleRows(tile.queries.begin, tile.rows()));
+        mix_rows(square, keys, moments.mixed_square.middleRows(tile.queries.begin, tile.rows()));
       }).col(0);
   return moments;
 }

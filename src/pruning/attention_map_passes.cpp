@@ -6,6 +6,7 @@
 #include "attnewton/parallel/deterministic.hpp"
 #include "attnewton/pruning/attention_map.hpp"
 
+#include "map_products.hpp"
 #include "map_rows.hpp"
 #include "map_tiles.hpp"
 
@@ -56,6 +57,7 @@ struct AttentionMap::Direction {
   HessianForm form;
   std::vector<Matrix> left = {};  // [dQ Q] a head, or dQ alone if fused
   Matrix right = {};              // [R dR]; empty if fused
+  Matrix thin_right = {};         // thin_keys() of it
   Matrix d_keys = {};             // dR
 };
 
@@ -82,8 +84,8 @@ Matrix AttentionMap::sum_over_tiles(Index width, const TileWork& work) const {
 
 // F of a tile, and its rows' log-sum-exp.
 void AttentionMap::softmax_tile(MapForward& at, Index head, const MapTile& tile, double* f) const {
-  multiply_by_transpose(inputs_->scale, query_rows(of_head(at.queries, head), tile),
-                        key_rows_of(key_rows(at), tile), tile_view(f, tile));
+  score_tile(query_rows(of_head(at.queries, head), tile), {key_rows(at), score_keys(at)}, tile.keys,
+             inputs_->scale, tile_view(f, tile));
   Vector& log_sum = at.log_sum[static_cast<std::size_t>(head)];
   for (Index row = 0; row < tile.rows(); ++row)
     log_sum[tile.queries.begin + row] =
@@ -94,8 +96,8 @@ void AttentionMap::softmax_tile(MapForward& at, Index head, const MapTile& tile,
 const double* AttentionMap::probabilities(const MapForward& at, Index head, const MapTile& tile,
                                           double* scratch) const {
   if (stores_) return at.stored.data() + head * tiling_->probabilities + tile.stored;
-  multiply_by_transpose(inputs_->scale, query_rows(of_head(at.queries, head), tile),
-                        key_rows_of(key_rows(at), tile), tile_view(scratch, tile));
+  score_tile(query_rows(of_head(at.queries, head), tile), {key_rows(at), score_keys(at)}, tile.keys,
+             inputs_->scale, tile_view(scratch, tile));
   const Vector& log_sum = at.log_sum[static_cast<std::size_t>(head)];
   for (Index row = 0; row < tile.rows(); ++row)
     probabilities_row(scratch + row * tile.columns(), tile.visible(row), tile.columns(),
@@ -103,15 +105,13 @@ const double* AttentionMap::probabilities(const MapForward& at, Index head, cons
   return scratch;
 }
 
-// Adds scale·Pᵀ Q to the strip's sums, and sets the tile's query rows of scale·P R.
+// Adds Pᵀ Q to the strip's sums, and sets the tile's query rows of P R.
 void AttentionMap::pull_back(const MapForward& at, Index head, const MapTile& tile, const double* p,
-                             MapPulled& pulled, MatrixRef d_keys) const {
-  const double scale = inputs_->scale;
-  gemm(Transpose::no, Transpose::no, scale, tile_view(p, tile), key_rows_of(key_rows(at), tile), 0,
-       pulled.queries[static_cast<std::size_t>(head)].middleRows(tile.queries.begin, tile.rows()));
-  if (reference_.is_fused()) return;
-  gemm(Transpose::yes, Transpose::no, scale, tile_view(p, tile), query_rows(of_head(at.queries, head), tile),
-       1, d_keys);
+                             MapPulled& pulled, const MatrixRef& d_keys) const {
+  mix_rows(tile_view(p, tile), key_rows_of(key_rows(at), tile),
+           pulled.queries[static_cast<std::size_t>(head)].middleRows(tile.queries.begin, tile.rows()));
+  if (!reference_.is_fused())
+    add_to_keys(tile_view(p, tile), query_rows(of_head(at.queries, head), tile), d_keys);
 }
 
 MapPulled AttentionMap::empty_pulled() const {
@@ -122,9 +122,9 @@ MapPulled AttentionMap::empty_pulled() const {
 }
 
 void AttentionMap::evaluate_tile(MapForward& at, Index head, const MapTile& tile, bool with_gradient,
-                                 Matrix& errors, MatrixRef d_keys) const {
+                                 Matrix& errors, const MatrixRef& d_keys) const {
   ScratchFrame frame;
-  double* const f = at.stored.empty() ? frame.take<double>(tile.size()) : stored_place(at, head, tile);
+  double* const f = at.stored.size() == 0 ? frame.take<double>(tile.size()) : stored_place(at, head, tile);
   double* const target = stores_ ? nullptr : frame.take<double>(tile.size());
   softmax_tile(at, head, tile, f);
   const double* const e = probabilities(at_reference_, head, tile, target);
@@ -142,8 +142,7 @@ MapForward AttentionMap::evaluate(const Vector& weights, MapPass pass) const {
   MapForward at = rows_at(weights);
   const Index heads = reference_.heads();
   const bool with_gradient = pass == MapPass::point_gradient;
-  if (stores_ && pass != MapPass::errors)
-    at.stored.resize(static_cast<std::size_t>(heads * tiling_->probabilities));
+  if (stores_ && pass != MapPass::errors) at.stored.resize(heads * tiling_->probabilities);
   if (with_gradient) at.pulled = empty_pulled();
   Matrix errors = Matrix::Zero(heads, inputs_->queries());
   Matrix d_keys = sum_over_tiles(with_gradient && !reference_.is_fused() ? reference_.inner_width() : 0,
@@ -190,7 +189,7 @@ Vector AttentionMap::to_weights(const MapPulled& pulled) const {
   for (Index h = 0; h < reference_.heads(); ++h)
     add_pulled(query_inputs(), of_head(pulled.queries, h), block_of(blocks_[static_cast<std::size_t>(h)]));
   if (!reference_.is_fused()) add_pulled(inputs_->inputs, pulled.keys, block_of(blocks_.back()));
-  return weights;
+  return inputs_->scale * weights;
 }
 
 Vector AttentionMap::local_gradient(const MapForward& at) const {
@@ -210,7 +209,10 @@ AttentionMap::Direction AttentionMap::direction_of(const MapForward& at, const V
       d.left.push_back(beside(d_queries, of_head(at.queries, h)));
     }
   }
-  if (!reference_.is_fused()) d.right = beside(at.keys, d.d_keys);
+  if (!reference_.is_fused()) {
+    d.right = beside(at.keys, d.d_keys);
+    d.thin_right = thin_keys(d.right, inputs_->scale);
+  }
   return d;
 }
 
@@ -219,9 +221,10 @@ void AttentionMap::direction_rows(const MapForward& at, const Direction& d, Inde
                                   double* ds, double* p) const {
   ScratchFrame frame;
   const bool is_exact = d.form == HessianForm::exact;
-  const Matrix& right = reference_.is_fused() ? inputs_->inputs : d.right;
-  multiply_by_transpose(inputs_->scale, query_rows(of_head(d.left, head), tile), key_rows_of(right, tile),
-                        tile_view(ds, tile));
+  const bool fused = reference_.is_fused();
+  score_tile(query_rows(of_head(d.left, head), tile),
+             {fused ? inputs_->inputs : d.right, fused ? thin_inputs_ : d.thin_right}, tile.keys,
+             inputs_->scale, tile_view(ds, tile));
   const Index size = stores_ ? 0 : tile.size();
   const double* const f = probabilities(at, head, tile, frame.take<double>(size));
   const double* const e =
@@ -237,7 +240,7 @@ void AttentionMap::direction_rows(const MapForward& at, const Direction& d, Inde
 }
 
 void AttentionMap::direction_tile(const MapForward& at, const Direction& d, Index head, const MapTile& tile,
-                                  MapPulled& pulled, MatrixRef d_keys) const {
+                                  MapPulled& pulled, const MatrixRef& d_keys) const {
   ScratchFrame frame;
   auto* const dp = frame.take<double>(tile.size());
   const bool has_cross_terms = d.form == HessianForm::exact && !reference_.is_fused();
@@ -245,11 +248,10 @@ void AttentionMap::direction_tile(const MapForward& at, const Direction& d, Inde
   direction_rows(at, d, head, tile, dp, p);
   pull_back(at, head, tile, dp, pulled, d_keys);
   if (!has_cross_terms) return;
-  const double scale = inputs_->scale;
-  gemm(Transpose::no, Transpose::no, scale, tile_view(p, tile), key_rows_of(d.d_keys, tile), 1,
-       pulled.queries[static_cast<std::size_t>(head)].middleRows(tile.queries.begin, tile.rows()));
-  gemm(Transpose::yes, Transpose::no, scale, tile_view(p, tile),
-       query_rows(of_head(d.left, head), tile).leftCols(reference_.inner_width()), 1, d_keys);
+  add_mixed_rows(tile_view(p, tile), key_rows_of(d.d_keys, tile),
+                 pulled.queries[static_cast<std::size_t>(head)].middleRows(tile.queries.begin, tile.rows()));
+  add_to_keys(tile_view(p, tile), query_rows(of_head(d.left, head), tile).leftCols(reference_.inner_width()),
+              d_keys);
 }
 
 Vector AttentionMap::local_hessian_vector(const MapForward& at, const Vector& direction,

@@ -39,8 +39,8 @@ struct MapStorage {
   }
 };
 
-/// A derivative with respect to query and key rows, of the local query rows' part of L = ½ Σ_h ‖Att_h −
-/// E_h‖².
+/// 1/scale of a derivative with respect to query and key rows, of the local query rows' part of L = ½ Σ_h
+/// ‖Att_h − E_h‖².
 struct MapPulled {
   std::vector<Matrix> queries;  ///< ∂/∂(X P_h + 1 b_hᵀ), n_local × r a head
   Matrix keys;                  ///< ∂/∂(X K), m_local × r; empty when fused
@@ -51,7 +51,8 @@ struct MapForward {
   std::vector<Matrix> queries;  ///< X P_h + 1 b_hᵀ, n_local × r a head
   Matrix keys;                  ///< X K, m_local × r; empty when fused
   std::vector<Vector> log_sum;  ///< log-sum-exp of each row's visible logits, a head
-  std::vector<double> stored;   ///< F, tile after tile of head after head; empty where it is made again
+  Matrix thin_keys;             ///< scale·(X K)ᵀ, where r is so small that tiles read it thus
+  Vector stored;                ///< F, tile after tile of head after head; empty where it is made again
   MapPulled pulled;             ///< of L itself, if the gradient was asked for
   Vector squared_errors;        ///< ‖Att_h − E_h‖² of each head, over all ranks
   std::string obstacle;  ///< the first logit over all ranks that is not finite, in words; empty: all are
@@ -139,27 +140,30 @@ class AttentionMap {
   const Matrix& key_rows(const MapForward& at) const {
     return reference_.is_fused() ? inputs_->inputs : at.keys;
   }
+  const Matrix& score_keys(const MapForward& at) const {
+    return reference_.is_fused() ? thin_inputs_ : at.thin_keys;
+  }
   Matrix keys_of(const Vector& weights) const;
   Matrix queries_of(const Vector& weights, Index head) const;
   ConstMatrixRef query_inputs() const;
   std::string obstacle_in(const MapForward& at) const;
 
-  using TileWork = std::function<void(const MapTile&, MatrixRef)>;
+  using TileWork = std::function<void(const MapTile&, const MatrixRef&)>;
   Matrix sum_over_tiles(Index width, const TileWork& work) const;
   double* stored_place(MapForward& at, Index head, const MapTile& tile) const;
   void softmax_tile(MapForward& at, Index head, const MapTile& tile, double* f) const;
   const double* probabilities(const MapForward& at, Index head, const MapTile& tile, double* scratch) const;
   void pull_back(const MapForward& at, Index head, const MapTile& tile, const double* p, MapPulled& pulled,
-                 MatrixRef d_keys) const;
+                 const MatrixRef& d_keys) const;
   void evaluate_tile(MapForward& at, Index head, const MapTile& tile, bool with_gradient, Matrix& errors,
-                     MatrixRef d_keys) const;
+                     const MatrixRef& d_keys) const;
   MapPulled empty_pulled() const;
   MapPulled pulled_back(const MapForward& at) const;
   Direction direction_of(const MapForward& at, const Vector& direction, HessianForm form) const;
   void direction_rows(const MapForward& at, const Direction& d, Index head, const MapTile& tile, double* ds,
                       double* p) const;
   void direction_tile(const MapForward& at, const Direction& d, Index head, const MapTile& tile,
-                      MapPulled& pulled, MatrixRef d_keys) const;
+                      MapPulled& pulled, const MatrixRef& d_keys) const;
   Moments moments_of_head(const MapForward& at, Index head) const;
   Matrix squared_jacobians(const Moments& head) const;
   Vector to_weights(const MapPulled& pulled) const;
@@ -173,6 +177,7 @@ class AttentionMap {
   Index first_row_ = 0;    // the first of them among all ranks' query rows
   Index rows_ = 0;
   bool stores_ = false;
+  Matrix thin_inputs_;  // of fused weights
   MapForward at_reference_;
   Vector squared_norms_;
 };

@@ -11,7 +11,7 @@ namespace attnewton {
 namespace {
 
 // GᵀG of a G with entries that follow no pattern, plus a tenth of the unit matrix.
-Matrix positive_definite(Index d) {
+Matrix spread_out_matrix(Index d) {
   Matrix g(d, d);
   for (Index e = 0; e < g.size(); ++e) g.data()[e] = std::sin(static_cast<double>(e * e + 1));
   Matrix h = Matrix::Identity(d, d) / 10;
@@ -23,7 +23,7 @@ Matrix positive_definite(Index d) {
 
 TEST(InverseCholesky, IsTheFactorOfTheInverse) {
   for (const Index d : {1, 2, 7, 40}) {
-    const Matrix h = positive_definite(d);
+    const Matrix h = spread_out_matrix(d);
     Matrix upper = h;
     upper.triangularView<Eigen::StrictlyLower>().setConstant(std::numeric_limits<double>::quiet_NaN());
     const auto u = inverse_cholesky_factor(upper);

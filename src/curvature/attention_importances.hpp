@@ -25,8 +25,8 @@ namespace attnewton {
 /// s_jr a_j − (Σ_i s_ir a_i t_iᵀ) K_y⁻¹t_j, whose leverage scores among all rows and r are exact. Second
 /// derivatives of the residual are left out (docs/mathematics.md §12).
 ///
-/// `probes` gives w_r and ω_r. Collective; an average of at most 32 columns (a quarter of a gradient), by
-/// leverage some 35 n d² multiply–adds more; nothing for uniform.
+/// `probes` gives w_r and ω_r. Collective; an average of at most 32 columns (a quarter to a third of a
+/// gradient), by leverage some 35 n d² multiply–adds more; nothing for uniform.
 Vector attention_importances(const AttentionProblem& problem, const AttentionPoint& point, RowSampling rule,
                              HessianForm form, const RandomStream& probes);
 

@@ -13,7 +13,7 @@ constexpr double share_of_all = 0.25;
 constexpr double share_of_x = 0.5;
 constexpr double share_of_y = 0.25;
 
-// Each takes two columns of averages, of which one pass has 32.
+// Each takes two columns of averages at most, of which one pass has 32.
 constexpr Index bilinear_probes = 16;
 
 // Added to a Gram matrix of unit diagonal: directions weaker than that count as none.
@@ -24,6 +24,7 @@ struct CentredRows {
   Matrix keys;
   Matrix outputs_of_keys;
   Matrix outputs;
+  Eigen::RowVectorXd mean_key;
   Matrix gram_of_keys;  // of all ranks
 };
 
@@ -41,9 +42,13 @@ CentredRows centred_rows(const AttentionProblem& problem, const AttentionPoint& 
     problem.comm().sum(sum);
     return sum.transpose() / all_keys;
   };
-  CentredRows rows{data.keys, product_by_rows(data.values(), point.y), point.at.residual + data.target, {}};
+  CentredRows rows{data.keys,
+                   product_by_rows(data.values(), point.y),
+                   point.at.residual + data.target,
+                   mean(data.keys),
+                   {}};
   const Eigen::RowVectorXd mean_output = mean(rows.outputs_of_keys);
-  rows.keys.rowwise() -= mean(data.keys);
+  rows.keys.rowwise() -= rows.mean_key;
   rows.outputs_of_keys.rowwise() -= mean_output;
   rows.outputs.rowwise() -= mean_output;
   rows.gram_of_keys = transpose_product(counted.asDiagonal() * rows.keys, rows.keys);
@@ -92,13 +97,21 @@ Matrix probed_rows(const AttentionProblem& problem, const AttentionPoint& point,
   const Matrix w = inverse_root(rows.gram_of_keys, rows.gram_of_keys.diagonal()) *
                    random.normal_rows({0, d2}, bilinear_probes);
   const Matrix omega = random.normal_rows({d2, d2 + e}, bilinear_probes);
-  Matrix columns(rows.keys.rows(), 2 * bilinear_probes);
-  auto along_w = columns.leftCols(bilinear_probes);
-  along_w = product_by_rows(rows.keys, w);
-  columns.rightCols(bilinear_probes) = along_w.cwiseProduct(product_by_rows(rows.outputs_of_keys, omega));
-  const Matrix means = softmax_averages(problem, point, columns);
-  return means.rightCols(bilinear_probes) -
-         means.leftCols(bilinear_probes).cwiseProduct(product_by_rows(rows.outputs, omega));
+  const Matrix along_w = product_by_rows(rows.keys, w);
+  const Matrix products = along_w.cwiseProduct(product_by_rows(rows.outputs_of_keys, omega));
+  Matrix mean_product;
+  Matrix mean_along_w;
+  if (problem.data().values_are_keys) {  // p_j is t_j
+    mean_product = softmax_averages(problem, point, products);
+    mean_along_w = product_by_rows(point.at.mixed.rowwise() - rows.mean_key, w);
+  } else {
+    Matrix both(products.rows(), 2 * bilinear_probes);
+    both << products, along_w;
+    const Matrix means = softmax_averages(problem, point, both);
+    mean_product = means.leftCols(bilinear_probes);
+    mean_along_w = means.rightCols(bilinear_probes);
+  }
+  return mean_product - mean_along_w.cwiseProduct(product_by_rows(rows.outputs, omega));
 }
 
 // Block leverage scores of the local rows. Collective.

@@ -1,5 +1,6 @@
 // solve --hessian, --preconditioner and what goes with them, on a planted attention problem.
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <fmt/format.h>
@@ -114,6 +115,19 @@ TEST_F(CliHessian, WhatASampleIsToldMatters) {
        {Words{"--sampling", "uniform"}, Words{"--sampling", "norm"}, Words{"--sampled-form", "gauss-newton"},
         Words{"--seed", "2"}, Words{"--fixed-sample"}}) {
     EXPECT_NE(solve(2, joined(words, more))["gradient_norm"], by_leverage) << more.back();
+  }
+}
+
+// Kept a fixed number of steps, so that the clock decides nothing.
+TEST_F(CliHessian, ASamplesFormIsGaussNewtonsWhereItPreconditions) {
+  const Words newton = {"--method", "newton", "--hessian", "sampled", "--sketch-rows", "10"};
+  const Words newton_cg = {"--method",      "newton-cg", "--preconditioner",      "sampled",
+                           "--sketch-rows", "10",        "--keep-preconditioner", "1"};
+  for (const auto& [words, form, other] :
+       {std::tuple{newton, "exact", "gauss-newton"}, std::tuple{newton_cg, "gauss-newton", "exact"}}) {
+    const Json by_default = solve(2, words)["gradient_norm"];
+    EXPECT_EQ(solve(2, joined(words, {"--sampled-form", form}))["gradient_norm"], by_default);
+    EXPECT_NE(solve(2, joined(words, {"--sampled-form", other}))["gradient_norm"], by_default);
   }
 }
 

@@ -31,10 +31,13 @@ void add_sampling(OptionTable& table, HessianOptions& options, const ProblemOpti
                            "(approximate) leverage score.")
       .goes_with(sampled);
   table
-      .choice<HessianForm>("sampled-form", options.sampled_form,
-                           {{to_string(HessianForm::exact), HessianForm::exact},
-                            {to_string(HessianForm::gauss_newton), HessianForm::gauss_newton}},
-                           "Whether all second derivatives are sampled, or the Gauss-Newton part alone.")
+      .choice<SampledForm>(
+          "sampled-form", options.sampled_form,
+          {{"auto", SampledForm::automatic},
+           {to_string(HessianForm::exact), SampledForm::exact},
+           {to_string(HessianForm::gauss_newton), SampledForm::gauss_newton}},
+          "Whether all second derivatives are sampled, or the Gauss-Newton part alone; auto: "
+          "that part in a preconditioner, else all.")
       .goes_with(of_attention);
   table
       .flag("fixed-sample", options.fixed_sample,
@@ -146,17 +149,27 @@ RowSamplingOptions regression_sampling(const HessianOptions& options) {
   return {options.sampling, options.sketch_rows.value_or(0), options.seed};
 }
 
+namespace {
+
+HessianForm sampled_form(const HessianOptions& options) {
+  if (options.sampled_form == SampledForm::automatic)
+    return options.preconditions ? HessianForm::gauss_newton : HessianForm::exact;
+  return options.sampled_form == SampledForm::exact ? HessianForm::exact : HessianForm::gauss_newton;
+}
+
+}  // namespace
+
 AttentionSamplingOptions attention_sampling(const HessianOptions& options) {
   AttentionSamplingOptions sampling;
   sampling.rule = options.sampling;
   sampling.rows = options.sketch_rows.value_or(0);
   if (options.distortion) sampling.epsilon = *options.distortion;
-  sampling.form = options.sampled_form;
+  sampling.form = sampled_form(options);
   if (options.fixed_sample) {
     sampling.gradient_exponent = 0;
     sampling.iteration_growth = 1;
   }
-  if (!options.sample_grows_by_steps) sampling.iteration_growth = 1;
+  if (options.preconditions) sampling.iteration_growth = 1;
   sampling.seed = options.seed;
   return sampling;
 }

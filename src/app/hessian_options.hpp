@@ -28,16 +28,20 @@ enum class HessianKind {
   none
 };
 
+/// --sampled-form.
+enum class SampledForm { automatic, exact, gauss_newton };
+
 struct HessianOptions {
   HessianKind kind = HessianKind::exact;
   RowSampling sampling = RowSampling::leverage;
   std::optional<Index> sketch_rows;
   std::optional<double> distortion;  ///< ε that the rows are chosen for; none: each model's own default
-  HessianForm sampled_form = HessianForm::exact;
+  SampledForm sampled_form = SampledForm::automatic;
   bool fixed_sample = false;
-  /// Whether a sample grows with the steps taken as well: not where it preconditions, possibly after hundreds
-  /// of cheap ones.
-  bool sample_grows_by_steps = true;
+  /// Whether conjugate gradients are preconditioned with it. A sample then grows with the gradient's fall
+  /// alone, not with the steps taken, which may have been hundreds of cheap ones; and its form is by default
+  /// Gauss–Newton's, which is never indefinite and costs half.
+  bool preconditions = false;
   std::uint64_t seed = 0;
 };
 

@@ -98,7 +98,8 @@ double LoadedAttention::cost_in_gradients(const HessianOptions& options) const {
   double sums = assembly_operations(size, HessianForm::exact).operations;
   if (options.kind == HessianKind::sampled) {
     const SampledAttentionHessian model(problem_, attention_sampling(options));
-    sums *= static_cast<double>(model.sampled_rows(0)) / static_cast<double>(rows_);
+    sums = assembly_operations(size, model.options().form).operations *
+           static_cast<double>(model.sampled_rows(0)) / static_cast<double>(rows_);
   }
   const auto unknowns = static_cast<double>(problem_.unknowns());
   const double factor = unknowns * unknowns * (unknowns / 3 + size.d3 * size.e);

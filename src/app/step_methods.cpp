@@ -41,7 +41,7 @@ class MethodMaker {
   HessianOptions of(HessianKind kind) const {
     HessianOptions hessian = options_.hessian;
     hessian.kind = kind;
-    hessian.sample_grows_by_steps = options_.kind == SolveMethod::newton;
+    hessian.preconditions = options_.kind != SolveMethod::newton;
     return hessian;
   }
   // Methods that take turns share one of a kind: each takes it anew at its first step.

@@ -8,6 +8,7 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/core/timing.hpp"
 #include "attnewton/curvature/attention_hessian.hpp"
+#include "attnewton/random/stream.hpp"
 
 #include "attention_assembly.hpp"
 #include "attention_importances.hpp"
@@ -84,8 +85,10 @@ Index SampledAttentionHessian::sampled_rows(const Progress& progress) const {
 
 RowSample SampledAttentionHessian::draw(const AttentionPoint& point, Index rows, Index iteration) const {
   const TimingScope timing("row sampling");
-  return draw_rows(problem_.comm(), attention_importances(problem_, point, options_.rule, options_.form),
-                   first_row_, {static_cast<double>(rows), options_.seed, iteration});
+  const RandomStream probes(options_.seed, RandomPurpose::leverage, static_cast<std::uint64_t>(iteration));
+  return draw_rows(problem_.comm(),
+                   attention_importances(problem_, point, options_.rule, options_.form, probes), first_row_,
+                   {static_cast<double>(rows), options_.seed, iteration});
 }
 
 void SampledAttentionHessian::assemble(const Point& base, const Progress& progress,

@@ -9,8 +9,9 @@
 namespace attnewton {
 
 struct AttentionSamplingOptions {
-  /// Importances of query rows: all alike, the size of their terms, or approximate leverage scores; the last
-  /// two take a quarter of a gradient's time.
+  /// Importances of query rows: all alike, the size of their terms, or approximate block leverage scores in
+  /// the Jacobian (docs/mathematics.md §12). By norm they take a quarter of a gradient's time, by leverage a
+  /// third.
   RowSampling rule = RowSampling::leverage;
   /// s₀, the expected number of rows over all ranks before the sample grows; 0: default_sampled_query_rows().
   Index rows = 0;
@@ -30,8 +31,9 @@ struct AttentionSamplingOptions {
 /// so many independent directions an unknown, 1/y, have eigenvalues within (1 ± √y)² of those of the whole
 /// (Marchenko–Pastur), and 2√y + y = ε. A row knows no more than d₂ directions, and K_y needs rows as well.
 /// Rows are not independent directions: on planted layers of normal inputs (d = 8 and 12, logits of standard
-/// deviation 2 and 5) it takes c = 2.5 times as many by norm or leverage and 7 times as many uniformly. At
-/// ε = 2 that is 5 and 13 residuals an unknown, at ε = ½ 50 and 140. Local.
+/// deviation 2 and 5) it takes c = 2.5 times as many by leverage (1 to 5, medians of nine draws), 3 by norm
+/// and 7 to 8 uniformly; norms are given leverage's number. At ε = 2 that is 5 and 13 residuals an unknown,
+/// at ε = ½ 50 and 140. Local.
 Index default_sampled_query_rows(const AttentionData& data, RowSampling rule, double epsilon);
 
 /// H̃: terms of query rows drawn anew each iteration, divided by the probability of being drawn: unbiased for
@@ -63,8 +65,8 @@ class SampledAttentionHessian : public HessianModel {
   Index initial_rows() const { return initial_rows_; }
   /// s at that stage of a solve; that of all rows from half of them on. Local.
   Index sampled_rows(const Progress& progress) const;
-  /// The sample of `rows` expected ones that is drawn at a point and iteration. Collective; free for uniform
-  /// draws.
+  /// The sample of `rows` expected ones that is drawn at a point and iteration, which the probes of leverage
+  /// scores are addressed by as well. Collective; free for uniform draws.
   RowSample draw(const AttentionPoint& point, Index rows, Index iteration) const;
 
  private:

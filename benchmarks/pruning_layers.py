@@ -31,7 +31,8 @@ class Curve:
 curves = [
     Curve("learned mask, by M", "attention", "fused", "#d55e00", "mask"),
     Curve("learned mask, by |M∘W|", "attention", "fused", "#0072b2", "mask-weight"),
-    Curve("refit", "refit", "fused", "#000000"),
+    Curve("refit of W", "refit", "fused", "#000000"),
+    Curve("refit of W_Q, W_K", "refit", "factors", "#000000", dashed=True),
     Curve("magnitude of W", "magnitude", "fused", "#009e73"),
     Curve("Wanda on W", "wanda", "fused", "#cc79a7"),
     Curve("SparseGPT on W", "sparsegpt", "fused", "#e69f00"),

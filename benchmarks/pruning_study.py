@@ -11,8 +11,8 @@ the logits, --logits / |W|_F, gives x_j W x_k^T that standard deviation over Gau
 
 Three sweeps: lambda at --ratio, n at --ratio and --lambda, and the ratio at --lambda; at --n, every lambda is in
 fact measured at every ratio, for the table of where the learned mask lies below the others. The learned mask prunes
-W and orders it by M, as published, or by |M o W|; refit and magnitude prune W; Wanda and SparseGPT prune W, or W_Q
-and W_K each for itself, as published. All options that are not named here are attnewton's defaults.
+W and orders it by M, as published, or by |M o W|; magnitude prunes W; Wanda and SparseGPT prune W, or W_Q and W_K
+each for itself, as published; refit prunes W, or W_Q and W_K together. All options that are not named here are attnewton's defaults.
 
 Errors are |Att(W) - Att(pruned)|_F^2 / |Att(W)|_F^2. Pictures and tables have geometric means over the seeds;
 bars reach from the least to the largest. --quick does it all in some seconds, too small to learn from.
@@ -230,6 +230,7 @@ def arguments():
         fail("--lambda and --ratio must be among --lambdas and --ratios")
     if not 0 < args.rank <= args.d or min(args.n, args.sequences, args.seeds, args.jobs, *args.ns) < 1:
         fail("sizes must be at least 1, and --rank at most --d")
+    args.program = args.program.resolve()
     return args
 
 

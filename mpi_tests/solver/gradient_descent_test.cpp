@@ -39,6 +39,31 @@ class Ellipsoid : public Problem {
   Vector slopes_;
 };
 
+constexpr double valley_condition = 1e4;
+
+// ½ Σ κ^(i/(N−1)) θ_i², curvatures from 1 to κ.
+class Valley : public Problem {
+ public:
+  explicit Valley(Index size) : curvature_(size) {
+    for (Index i = 0; i < size; ++i)
+      curvature_[i] = std::pow(valley_condition, static_cast<double>(i) / static_cast<double>(size - 1));
+  }
+  const Communicator& comm() const override { return comm_; }
+  Index unknowns() const override { return curvature_.size(); }
+  std::unique_ptr<Point> evaluate(const Vector& theta) const override {
+    return std::make_unique<Point>(theta,
+                                   Objective{0.5 * theta.dot(Vector(curvature_.cwiseProduct(theta))), 0, 0});
+  }
+  Vector gradient(const Point& point) const override { return curvature_.cwiseProduct(point.theta()); }
+  Vector hessian_vector(const Point& /*point*/, const Vector& v) const override {
+    return curvature_.cwiseProduct(v);
+  }
+
+ private:
+  Communicator comm_ = Communicator::world();
+  Vector curvature_;
+};
+
 struct Descent {
   std::vector<IterationRecord> records;
   SolveSummary summary;
@@ -94,6 +119,19 @@ TEST(GradientDescent, MomentumSavesSteps) {
   const Descent plain = descend(ellipsoid, Vector::Zero(8), options_of(0, constant));
   const Descent fast = descend(ellipsoid, Vector::Zero(8), options_of(0.7, constant));
   EXPECT_LT(2 * fast.summary.iterations, plain.summary.iterations);
+}
+
+// Heavy balls take about √κ ln(1/tolerance) = 1400 steps, gradients alone half of κ times as many or more.
+TEST(GradientDescent, MomentumTakesStepsByTheRootOfTheCondition) {
+  const Valley valley(40);
+  const Vector start = Vector::Ones(40);
+  for (const auto constant : {std::optional<double>(), std::optional<double>(valley_condition)}) {
+    const double momentum = GradientDescentOptions{}.momentum;
+    const Descent fast = descend(valley, start, options_of(momentum, constant), 3000);
+    EXPECT_EQ(fast.summary.status, SolveStatus::converged) << fast.summary.iterations;
+    const Descent slow = descend(valley, start, options_of(0, constant), 6000);
+    EXPECT_NE(slow.summary.status, SolveStatus::converged) << slow.summary.iterations;
+  }
 }
 
 TEST(GradientDescent, BacktrackingKeepsOutOfWhatIsNotFinite) {

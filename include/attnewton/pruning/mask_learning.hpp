@@ -18,7 +18,7 @@ enum class MaskStep {
 struct MaskLearningOptions : MinimiseOptions {
   MaskLearningOptions() {
     tolerance = 1e-4;
-    max_iterations = 200;
+    max_iterations = 1000;
   }
   double ridge = 1e-3;  ///< λ
   double momentum = GradientDescentOptions{}.momentum;

@@ -8,13 +8,15 @@
 namespace attnewton {
 
 struct GradientDescentOptions {
-  double momentum = 0.9;  ///< β ∈ [0, 1): θ⁺ = θ − η g + β (θ − θ⁻)
+  double momentum = 0.99;  ///< β ∈ [0, 1): θ⁺ = θ − η g + β (θ − θ⁻)
   /// A Lipschitz constant L of the gradient, > 0: every step is η = 1/L, with which a step without momentum
   /// lowers the loss by ‖g‖²/(2L) at least. None: η is found by backtracking.
   std::optional<double> lipschitz_constant;
-  /// Backtracking: η of the first trial makes the loss of a first-order model vanish, that of later ones is
-  /// `growth` times the last; it is cut by `cut` until loss ≤ that before − `decrease` · η‖g‖².
-  double growth = 1.5;
+  /// Backtracking: η of the first trial makes the loss of a first-order model vanish (at least 1/(2L) of a
+  /// convex loss ≥ 0), that of later ones is `growth` times the last; it is cut by `cut` until loss ≤ that
+  /// before − `decrease` · η‖g‖². A cut ends the momentum, so cuts must be many steps of 1/(1 − β) apart:
+  /// the growth is slow.
+  double growth = 1.005;
   double cut = 0.5;
   double decrease = 1e-4;
   Index most_trials = 60;

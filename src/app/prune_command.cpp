@@ -89,7 +89,7 @@ class PruneCommand : public Command {
   OptionTable& table() override { return table_; }
   void check_options() const override {
     table_.check_scopes();
-    check_prune_options(table_, options_);
+    check_prune_options(options_);
   }
   ExitCode run(const Communicator& comm, const std::string& command_line) override;
 
@@ -102,12 +102,15 @@ class PruneCommand : public Command {
   void begin(const Communicator& comm) const;
   std::string folder_of(const PruningOptions& run, std::size_t runs) const;
   PruningObservers observers(const Communicator& comm, ConsoleTable& table) const;
+  PrunedLayer pruned_by(const PruneInput& input, const Calibration& calibration,
+                        const PruningOptions& options, const PruningObservers& observers);
   PruneRun prune(const Communicator& comm, const PruneInput& input, const Calibration& calibration,
-                 const Maps& heldout, const PruningOptions& options, const std::string& folder) const;
+                 const Maps& heldout, const PruningOptions& options, const std::string& folder);
   PruneResult result_of(const Communicator& comm, const PruneInput& input) const;
 
   PruneOptions options_;
   OptionTable table_;
+  std::vector<LearnedMask> learned_;  // of --method attention, once for all ratios
 };
 
 void PruneCommand::begin(const Communicator& comm) const {
@@ -131,12 +134,20 @@ PruningObservers PruneCommand::observers(const Communicator& comm, ConsoleTable&
           {&table}};
 }
 
+PrunedLayer PruneCommand::pruned_by(const PruneInput& input, const Calibration& calibration,
+                                    const PruningOptions& options, const PruningObservers& observers) {
+  if (options.method != PruningMethod::attention)
+    return prune_layer(input.layer, calibration, options, observers);
+  if (learned_.empty()) learned_ = learn_masks(calibration, options, observers);
+  return prune_by_masks(input.layer, learned_, options);
+}
+
 PruneRun PruneCommand::prune(const Communicator& comm, const PruneInput& input,
                              const Calibration& calibration, const Maps& heldout,
-                             const PruningOptions& options, const std::string& folder) const {
+                             const PruningOptions& options, const std::string& folder) {
   const Stopwatch watch;
   ConsoleTable table(std::cout, {.log_every = 1, .verbose = false});
-  const PrunedLayer pruned = prune_layer(input.layer, calibration, options, observers(comm, table));
+  const PrunedLayer pruned = pruned_by(input, calibration, options, observers(comm, table));
   PruneRun run;
   run.method = to_string(options.method);
   run.ratio = options.ratio;

@@ -22,9 +22,12 @@ OptionScope with_method(const PruneOptions& options, PruningMethod method) {
   return {"--method " + to_string(method), [&options, method] { return is_asked_for(options, method); }};
 }
 
+OptionScope with_factors(const PruneOptions& options) {
+  return {"--wq and --wk", [&options] { return !options.wq.empty() || !options.wk.empty(); }};
+}
+
 void add_inputs(OptionTable& table, PruneOptions& options) {
-  const OptionScope factors{"--wq and --wk",
-                            [&options] { return !options.wq.empty() || !options.wk.empty(); }};
+  const OptionScope factors = with_factors(options);
   table.group("Layer");
   table.path("x", "FILE", options.x, "X, the layer's inputs: n x d, an npy file. Required.");
   table.path("offsets", "FILE", options.offsets,
@@ -69,10 +72,11 @@ void add_methods(OptionTable& table, PruneOptions& options) {
       "refit: the support by ADMM on the attention maps, the weights that stay fitted to them by Newton-CG; "
       "attention: a learned mask (2410.11261); magnitude, wanda (2306.11695), sparsegpt (2301.00774): the "
       "projections alone. Several make a table.");
-  table.choice<PrunedForm>(
-      "form", options.form, {{"factors", PrunedForm::factors}, {"fused", PrunedForm::fused}},
-      "What is pruned: Wq and Wk, which a model stores and runs, or W = Wq Wk^T of each head; "
-      "always fused with --w.");
+  table
+      .choice<PrunedForm>(
+          "form", options.form, {{"factors", PrunedForm::factors}, {"fused", PrunedForm::fused}},
+          "What is pruned: Wq and Wk, which a model stores and runs, or W = Wq Wk^T of each head.")
+      .goes_with(with_factors(options));
   table.numbers("ratio", options.ratios, {.at_least = 0, .at_most = 1},
                 fmt::format("Shares of the weights that go, below 1; {} or the pattern's if not given.",
                             default_ratio));
@@ -179,7 +183,7 @@ void add_prune_options(OptionTable& table, PruneOptions& options) {
   add_running(table, options);
 }
 
-void check_prune_options(const OptionTable& table, const PruneOptions& options) {
+void check_prune_options(const PruneOptions& options) {
   if (options.x.empty()) throw UsageError("--x FILE is missing: the layer's inputs");
   const bool has_factors = !options.wq.empty() || !options.wk.empty();
   if (options.w.empty() && !has_factors) throw UsageError("give the weights: --wq and --wk, or --w");
@@ -187,8 +191,6 @@ void check_prune_options(const OptionTable& table, const PruneOptions& options) 
     throw UsageError("--w and --wq, --wk exclude each other: give one of them");
   if (has_factors && (options.wq.empty() || options.wk.empty()))
     throw UsageError("--wq and --wk go together: give both");
-  if (!options.w.empty() && table.is_given("form") && options.form == PrunedForm::factors)
-    throw UsageError("--form factors needs --wq and --wk: --w gives fused weights");
   if (!options.heldout.empty() && options.heldout_fraction > 0)
     throw UsageError("--heldout and --heldout-fraction exclude each other: give one of them");
   if (options.heldout_fraction >= 1)
@@ -230,10 +232,6 @@ std::vector<PruningOptions> runs_of(const PruneOptions& options) {
     }
   }
   return runs;
-}
-
-std::string to_string(PrunedForm form) {
-  return form == PrunedForm::fused ? "fused" : "factors";
 }
 
 }  // namespace attnewton

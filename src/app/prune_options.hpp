@@ -48,13 +48,10 @@ struct PruneOptions {
 /// Adds all of them. `options` must outlive the table's use.
 void add_prune_options(OptionTable& table, PruneOptions& options);
 
-/// Throws UsageError if the options do not go together; `table` knows which were given.
-void check_prune_options(const OptionTable& table, const PruneOptions& options);
+/// Throws UsageError if the options do not go together.
+void check_prune_options(const PruneOptions& options);
 
 /// Every method and ratio asked for: methods outermost.
 std::vector<PruningOptions> runs_of(const PruneOptions& options);
-
-/// As --form spells it.
-std::string to_string(PrunedForm form);
 
 }  // namespace attnewton

@@ -64,21 +64,6 @@ PrunedLayer prune_fused(const AttentionLayer& dense, const Calibration& calibrat
   return pruned;
 }
 
-SparseWeights prune_by_learned_mask(const std::shared_ptr<const AttentionMap>& map,
-                                    const PruningOptions& options, const PruningObservers& observers,
-                                    Index& iterations) {
-  const LearnedMask learned = learn_mask(map, options.mask_learning, observers.iterations);
-  iterations += learned.summary.iterations;
-  const Vector weights = map->reference().to_vector();
-  const Vector scores = options.scores == MaskScores::mask
-                            ? learned.mask
-                            : Vector(learned.mask.cwiseProduct(weights).cwiseAbs());
-  SparseWeights sparse;
-  sparse.mask = keep_largest(map->blocks(), scores, options.pattern, options.ratio);
-  sparse.weights = masked(map->blocks(), weights, sparse.mask);
-  return sparse;
-}
-
 SparseWeights prune_by_refit(const std::shared_ptr<const AttentionMap>& map, const PruningOptions& options,
                              const PruningObservers& observers, Index& iterations) {
   const MapMetric metric = make_map_metric(*map);
@@ -108,19 +93,43 @@ std::string to_string(PruningMethod method) {
   return "refit";
 }
 
+std::vector<LearnedMask> learn_masks(const Calibration& calibration, const PruningOptions& options,
+                                     const PruningObservers& observers) {
+  std::vector<LearnedMask> learned;
+  for (const auto& map : calibration.maps)
+    learned.push_back(learn_mask(map, options.mask_learning, observers.iterations));
+  return learned;
+}
+
+PrunedLayer prune_by_masks(const AttentionLayer& dense, const std::vector<LearnedMask>& learned,
+                           const PruningOptions& options) {
+  require(learned.size() == dense.groups.size(), "prune_by_masks: a mask for each group");
+  PrunedLayer pruned{dense, {}, 0};
+  for (std::size_t g = 0; g < dense.groups.size(); ++g) {
+    HeadGroup& group = pruned.layer.groups[g];
+    const Vector weights = group.to_vector();
+    const Vector& mask = learned[g].mask;
+    const Vector scores =
+        options.scores == MaskScores::mask ? mask : Vector(mask.cwiseProduct(weights).cwiseAbs());
+    pruned.masks.push_back(keep_largest(group.blocks(), scores, options.pattern, options.ratio));
+    group.set(masked(group.blocks(), weights, pruned.masks.back()));
+    pruned.iterations += learned[g].summary.iterations;
+  }
+  return pruned;
+}
+
 PrunedLayer prune_layer(const AttentionLayer& dense, const Calibration& calibration,
                         const PruningOptions& options, const PruningObservers& observers) {
   require(calibration.maps.size() == dense.groups.size(), "prune_layer: a map for each group");
   const TimingScope timing("prune");
-  if (options.method != PruningMethod::attention && options.method != PruningMethod::refit)
+  if (options.method == PruningMethod::attention)
+    return prune_by_masks(dense, learn_masks(calibration, options, observers), options);
+  if (options.method != PruningMethod::refit)
     return dense.is_fused() ? prune_fused(dense, calibration, options)
                             : prune_stored(dense, calibration, options);
   PrunedLayer pruned{dense, {}, 0};
   for (std::size_t g = 0; g < dense.groups.size(); ++g) {
-    SparseWeights sparse =
-        options.method == PruningMethod::attention
-            ? prune_by_learned_mask(calibration.maps[g], options, observers, pruned.iterations)
-            : prune_by_refit(calibration.maps[g], options, observers, pruned.iterations);
+    SparseWeights sparse = prune_by_refit(calibration.maps[g], options, observers, pruned.iterations);
     pruned.layer.groups[g].set(sparse.weights);
     pruned.masks.push_back(std::move(sparse.mask));
   }

@@ -59,6 +59,15 @@ struct PrunedLayer {
   Index iterations = 0;          ///< of all groups' searches, refits or mask learning
 };
 
+/// learn_mask() of each of the layer's groups: the same for any ratio and pattern. Collective; its cost and
+/// errors.
+std::vector<LearnedMask> learn_masks(const Calibration& calibration, const PruningOptions& options,
+                                     const PruningObservers& observers = {});
+
+/// The dense layer's weights where the masks' scores are largest. Local.
+PrunedLayer prune_by_masks(const AttentionLayer& dense, const std::vector<LearnedMask>& learned,
+                           const PruningOptions& options);
+
 /// The dense layer's weights with `ratio` of each matrix gone. Magnitude, Wanda and SparseGPT see factors as
 /// the stored matrices of all heads together, as published; fused weights, and the other methods all, a head
 /// or group at a time. Biases stay as they are. Collective; cost as the methods say. Throws UsageError,

@@ -12,21 +12,13 @@
 
 #include "support/attention_oracle.hpp"
 #include "support/attention_pairs.hpp"
+#include "support/dense_kronecker.hpp"
 #include "support/dense_spectrum.hpp"
 
 namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-Matrix kronecker(const Matrix& a, const Matrix& b) {
-  Matrix product(a.rows() * b.rows(), a.cols() * b.cols());
-  for (Index i = 0; i < a.rows(); ++i) {
-    for (Index j = 0; j < a.cols(); ++j)
-      product.block(i * b.rows(), j * b.cols(), b.rows(), b.cols()) = a(i, j) * b;
-  }
-  return product;
-}
 
 // A₂ᵀ(diag(f) − f fᵀ)A₂.
 Matrix key_covariance(const WholeAttention& whole, const Vector& f) {

@@ -11,22 +11,17 @@
 #include "attnewton/core/error.hpp"
 #include "attnewton/random/stream.hpp"
 
+#include "support/dense_kronecker.hpp"
+
 namespace attnewton {
 namespace {
+
+using testing_support::kronecker;
 
 // G Gᵀ of a width × columns normal G: positive semidefinite, of that rank.
 Matrix random_gram(std::uint64_t seed, Index width, Index columns) {
   const Matrix g = RandomStream(seed, RandomPurpose::inputs).normal_rows({0, width}, columns);
   return g * g.transpose();
-}
-
-Matrix kronecker(const Matrix& a, const Matrix& b) {
-  Matrix product(a.rows() * b.rows(), a.cols() * b.cols());
-  for (Index i = 0; i < a.rows(); ++i) {
-    for (Index j = 0; j < a.cols(); ++j)
-      product.block(i * b.rows(), j * b.cols(), b.rows(), b.cols()) = a(i, j) * b;
-  }
-  return product;
 }
 
 struct Terms {

@@ -6,6 +6,7 @@
 
 #include "attnewton/core/error.hpp"
 
+#include "support/dense_kronecker.hpp"
 #include "support/plain_solution.hpp"
 #include "support/whole_map.hpp"
 
@@ -13,15 +14,6 @@ namespace attnewton {
 namespace {
 
 using namespace testing_support;
-
-Matrix kronecker(const Matrix& a, const Matrix& b) {
-  Matrix product(a.rows() * b.rows(), a.cols() * b.cols());
-  for (Index i = 0; i < a.rows(); ++i) {
-    for (Index j = 0; j < a.cols(); ++j)
-      product.block(i * b.rows(), j * b.cols(), b.rows(), b.cols()) = a(i, j) * b;
-  }
-  return product;
-}
 
 // J² of a row.
 Matrix squared_jacobian(const std::vector<double>& row) {

@@ -9,6 +9,8 @@
 #include "attnewton/sketch/tensor_sparse.hpp"
 #include "attnewton/sketch/tensor_srht.hpp"
 
+#include "support/dense_kronecker.hpp"
+
 namespace attnewton::testing_support {
 
 /// Hadamard's matrix of order 2^k by Sylvester's construction.
@@ -20,15 +22,6 @@ inline Matrix hadamard(Index order) {
     h = next;
   }
   return h;
-}
-
-inline Matrix kronecker(const Matrix& a, const Matrix& b) {
-  Matrix product(a.rows() * b.rows(), a.cols() * b.cols());
-  for (Index i = 0; i < a.rows(); ++i) {
-    for (Index j = 0; j < a.cols(); ++j)
-      product.block(i * b.rows(), j * b.cols(), b.rows(), b.cols()) = a(i, j) * b;
-  }
-  return product;
 }
 
 /// P H D, without a factor.

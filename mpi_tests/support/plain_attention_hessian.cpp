@@ -2,17 +2,10 @@
 
 #include <Eigen/LU>
 
+#include "support/dense_kronecker.hpp"
+
 namespace attnewton::testing_support {
 namespace {
-
-Matrix kronecker(const Matrix& a, const Matrix& b) {
-  Matrix product(a.rows() * b.rows(), a.cols() * b.cols());
-  for (Index i = 0; i < a.rows(); ++i) {
-    for (Index j = 0; j < a.cols(); ++j)
-      product.block(i * b.rows(), j * b.cols(), b.rows(), b.cols()) = a(i, j) * b;
-  }
-  return product;
-}
 
 // Row j against the keys that it sees.
 struct PlainRow {

@@ -64,7 +64,7 @@ TEST(SupportSearch, FindsTheZerosThatAreThereAlready) {
 
 // Every support of 5 of 9 weights, each refitted: 126 of them. The search's is among the best.
 TEST(SupportSearch, IsAmongTheBestOfAllSupports) {
-  for (const std::uint64_t seed : {32, 33}) {
+  for (std::uint64_t seed = 32; seed <= 33; ++seed) {
     const WholeMap whole = layer_of_fused(seed, 3);
     const auto map = attention_map(Communicator::self(), whole);  // each rank for itself: no messages
     const double found = refitted_error(map, searched(map, anywhere, 4.0 / 9));

@@ -18,7 +18,7 @@ packages=(
 
 case "${1-}" in
   "") ;;
-  --tests) packages+=(clang-format-14 clang-tidy-14) ;;
+  --tests) packages+=(clang-format-14 clang-tidy-14 python3-numpy) ;;
   *)
     echo "usage: install_dependencies.sh [--tests]" >&2
     exit 2

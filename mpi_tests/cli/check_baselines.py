@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks pruned weights against the published scripts, in NumPy (needs python3-numpy; not part of ctest).
+"""Checks pruned weights against the published scripts, in NumPy (needs python3-numpy).
 
     check_baselines.py METHOD --weights w.npy --inputs x.npy --pruned w_pruned.npy [--ratio 0.5 | --pattern 2:4]
 
@@ -95,10 +95,10 @@ def main():
     parser.add_argument("--pattern", default="unstructured")
     given = parser.parse_args()
     n, m = (0, 0) if given.pattern == "unstructured" else map(int, given.pattern.split(":"))
-    w = np.load(given.weights)
+    w = np.load(given.weights).astype(np.float64)
     method = {"magnitude": magnitude, "wanda": wanda, "sparsegpt": sparsegpt}[given.method]
-    expected = method(w.T, np.load(given.inputs), given.ratio, n, m).T
-    pruned = np.load(given.pruned)
+    expected = method(w.T, np.load(given.inputs).astype(np.float64), given.ratio, n, m).T
+    pruned = np.load(given.pruned).astype(np.float64)
     if pruned.shape != expected.shape:
         sys.exit(f"{given.pruned}: shape {pruned.shape}, expected {expected.shape}")
     zeros = np.count_nonzero((pruned == 0) != (expected == 0))

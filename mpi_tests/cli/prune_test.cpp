@@ -1,6 +1,7 @@
 // attnewton prune: tables of methods, folders, held-out inputs, patterns, a model's file, and what is
 // refused.
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <random>
@@ -15,14 +16,14 @@
 namespace attnewton::cli {
 namespace {
 
-constexpr int layer_width = 8;
-constexpr int layer_rows = 150;
+constexpr std::int64_t layer_width = 8;
+constexpr std::int64_t layer_rows = 150;
 const std::string bundled = ATTNEWTON_DATA;
 
-std::vector<double> normals(std::size_t count, unsigned seed, double size) {
+std::vector<double> normals(std::int64_t count, unsigned seed, double size) {
   std::mt19937_64 engine(seed);
   std::normal_distribution<double> normal(0, size);
-  std::vector<double> values(count);
+  std::vector<double> values(static_cast<std::size_t>(count));
   for (double& value : values) value = normal(engine);
   return values;
 }
@@ -40,8 +41,9 @@ class CliPrune : public CliTest {
   void SetUp() override {
     CliTest::SetUp();
     std::vector<double> x = normals(layer_rows * layer_width, 1, 1);
+    constexpr auto columns = static_cast<std::size_t>(layer_width);
     for (std::size_t i = 0; i < x.size(); ++i) {
-      if (i % layer_width > 0) x[i] += 0.9 * x[i - 1];
+      if (i % columns > 0) x[i] += 0.9 * x[i - 1];
     }
     write_npy_doubles(path("x.npy"), layer_rows, layer_width, x);
     write_npy_indices(path("o.npy"), {0, 30, 60, 90, 120, 150});
@@ -136,17 +138,17 @@ TEST_F(CliPrune, OneRunStandsAtTheTop) {
   EXPECT_EQ(result["pattern"], "2:4");
   EXPECT_EQ(result["relative_error"], result["runs"][0]["relative_error"]);
   const std::vector<double> weights = read_npy_doubles(path("out/w_pruned.npy"));
-  ASSERT_EQ(weights.size(), 2U * layer_width * layer_width);
+  constexpr auto columns = static_cast<std::size_t>(layer_width);
+  ASSERT_EQ(weights.size(), 2 * columns * columns);
   // Inputs are the rows: two of four consecutive ones of each column stay.
-  for (std::size_t block = 0; block < weights.size() / (4 * layer_width); ++block) {
-    for (std::size_t column = 0; column < layer_width; ++column) {
+  for (std::size_t block = 0; block < weights.size() / (4 * columns); ++block) {
+    for (std::size_t column = 0; column < columns; ++column) {
       int kept = 0;
-      for (std::size_t i = 0; i < 4; ++i)
-        kept += weights[(4 * block + i) * layer_width + column] != 0 ? 1 : 0;
+      for (std::size_t i = 0; i < 4; ++i) kept += weights[(4 * block + i) * columns + column] != 0 ? 1 : 0;
       EXPECT_EQ(kept, 2);
     }
   }
-  EXPECT_EQ(read_npy_doubles(path("out/bias.npy")).size(), 2U * layer_width);
+  EXPECT_EQ(read_npy_doubles(path("out/bias.npy")).size(), 2 * columns);
 }
 
 TEST_F(CliPrune, FusedWeightsOfOneHead) {

@@ -48,7 +48,7 @@ double scale_of(const PruneOptions& options, const AttentionLayer& layer) {
 }
 
 NpyFile open_inputs(const std::string& path, Index width) {
-  const NpyFile file = open_npy(path);
+  NpyFile file = open_npy(path);
   if (file.columns() != width)
     throw DataError(fmt::format("{}: {} columns, the weights take {} inputs", path, file.columns(), width));
   if (file.rows() < 1) throw DataError(fmt::format("{}: no rows", path));
